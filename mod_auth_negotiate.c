@@ -1,0 +1,128 @@
+/*
+ * mod_auth_negotiate: AuthType Negotiate (RFC 4559), Kerberos through SPNEGO.
+ *
+ * The way of a request:
+ *
+ *   check_authn      authenticate()      an attempt is begun, its sources are asked in turn
+ *                                        (src/attempt.c): an ancestor of this request, the
+ *                                        Authorization header (src/negotiate.c runs one leg, on
+ *                                        src/gss/handshake.c), the connection (src/connection.c);
+ *                                        neg_permits() is the gate; src/answer.c turns the outcome
+ *                                        into a status and headers, src/publish.c into environment
+ *   check_authz      authorize()         a user who is known and not allowed gets a 403, not a
+ *                                        request for another password
+ *   fixups           neg_publish_fixups  the environment again, where the core did not ask us
+ *   note_auth_failure                    the challenge for 401s that other modules answer
+ *
+ * What can be seen before the first request is told by src/check.c at start and by `httpd -t`.
+ */
+
+#define NEG_MODULE_FILE
+
+#include <apr_optional.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include "negotiate.h"
+
+static int is_ours(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+    return type && strcasecmp(type, neg_negotiate_name) == 0;
+}
+
+static int authenticate(request_rec *r)
+{
+    neg_attempt *attempt;
+    if (!is_ours(r))
+        return DECLINED;
+    attempt = neg_attempt_begin(r);
+    return neg_answer(attempt, neg_attempt_run(attempt));
+}
+
+/*
+ * mod_authz_core answers 401 when Require turns away a user who is known.  To a client that has
+ * shown its only ticket this means "try again": some do, in circles.  So the other modules are
+ * asked first, and their 401 becomes the 403 that it is (RFC 9110 section 15.5.4).
+ */
+static int authorize(request_rec *r)
+{
+    int status;
+    neg_attempt *attempt = neg_attempt_granted(r);
+    if (!attempt || attempt->authorizing)
+        return DECLINED;
+    attempt->authorizing = 1;
+    status = ap_run_auth_checker(r);
+    attempt->authorizing = 0;
+    return status == HTTP_UNAUTHORIZED ? HTTP_FORBIDDEN : status;
+}
+
+static void init_child(apr_pool_t *pchild, server_rec *servers)
+{
+    neg_workers *workers = neg_workers_create(pchild);
+    struct neg_tally *tally = neg_report_create(pchild);
+    for (server_rec *s = servers; s; s = s->next) {
+        neg_config_server(s)->workers = workers;
+        neg_config_server(s)->tally = tally;
+    }
+}
+
+/* ---- For other modules ---- */
+
+static const auth_negotiate_identity_t *auth_negotiate_identity(request_rec *r)
+{
+    const neg_attempt *a = neg_attempt_granted(r);
+    auth_negotiate_identity_t *identity;
+    if (!a)
+        return NULL;
+    identity = apr_pcalloc(r->pool, sizeof(*identity));
+    identity->principal = a->identity->principal;
+    identity->realm = a->identity->realm;
+    identity->scheme = a->identity->scheme;
+    identity->mechanism = a->identity->mechanism;
+    identity->source = a->r == r ? a->source : "inherited";
+    identity->ccache = neg_config_delegate_dir(a->conf) ? a->identity->ccache : NULL;
+    identity->expires = a->identity->expires;
+    return identity;
+}
+
+static apr_status_t auth_negotiate_delegated(request_rec *r, gss_cred_id_t *cred)
+{
+    const auth_negotiate_identity_t *identity = auth_negotiate_identity(r);
+    const char *why;
+    if (!identity || !identity->ccache)
+        return APR_ENOENT;
+    if ((why = neg_ccache_open(r->pool, identity->ccache, cred)) == NULL)
+        return APR_SUCCESS;
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the credential that %s delegated is lost: %s",
+                  identity->principal, why);
+    return APR_EGENERAL;
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    static const char *const before_rewrite[] = {"mod_rewrite.c", NULL};
+    (void)p;
+    ap_hook_check_config(neg_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(neg_check_warn, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
+    /* PER_CONF: one module that asks for PER_URI makes the whole server ask for every subrequest. */
+    ap_hook_check_authn(authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
+    ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_REGISTER_OPTIONAL_FN(auth_negotiate_identity);
+    APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);
+}
+
+AP_DECLARE_MODULE(auth_negotiate) = {
+    STANDARD20_MODULE_STUFF,
+    neg_config_create_dir,    /* per directory */
+    neg_config_merge_dir,
+    neg_config_create_server, /* per server */
+    NULL,
+    neg_commands,
+    register_hooks,
+    AP_MODULE_FLAG_NONE};

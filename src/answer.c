@@ -1,0 +1,159 @@
+/* From outcome to response: the only writer of headers. */
+
+#include <apr_base64.h>
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "negotiate.h"
+
+static const char *authenticate_header(const request_rec *r)
+{
+    return r->proxyreq == PROXYREQ_PROXY ? "Proxy-Authenticate" : "WWW-Authenticate";
+}
+
+static const char *with_token(const neg_attempt *a, neg_bytes token)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    char *text = apr_palloc(p, (apr_size_t)apr_base64_encode_len((int)token.len));
+    apr_base64_encode_binary(text, token.data, (int)token.len);
+    return apr_pstrcat(p, neg_negotiate_name, " ", text, NULL);
+}
+
+/* err_headers_out is sent with every status and survives internal redirects, where it is the same
+ * table: what an earlier attempt of this request wrote is replaced, not repeated. */
+static void send_token(const neg_attempt *a)
+{
+    if (a->exchange->reply.len)
+        apr_table_setn(a->r->err_headers_out, authenticate_header(a->r),
+                       with_token(a, a->exchange->reply));
+}
+
+/* ---- Challenges ---- */
+
+/*
+ * How a failed Negotiate is answered.  A bare challenge would be taken by some clients for an
+ * invitation to send the same token again, so a mechanism's error token, or else SPNEGO's reject,
+ * tells them that it is over.
+ */
+static const char *rejection(const neg_attempt *a)
+{
+    return with_token(a, a->exchange->reply.len ? a->exchange->reply : neg_token_spnego_reject);
+}
+
+static int is_offered_another(const neg_attempt *a, const neg_scheme *failed)
+{
+    for (const neg_scheme *const *scheme = neg_schemes(a); *scheme; scheme++)
+        if (*scheme != failed && (*scheme)->offer(a))
+            return 1;
+    return 0;
+}
+
+static const char *challenge_of(const neg_attempt *a, const neg_scheme *scheme,
+                                const neg_scheme *failed)
+{
+    if (scheme != failed || scheme != &neg_negotiate_scheme)
+        return scheme->offer(a);
+    if (a->conf->offer == NEG_OFFER_ONCE && is_offered_another(a, failed))
+        return NULL;
+    return rejection(a);
+}
+
+/* One line for each scheme: some clients do not understand two in one.  @return how many */
+static int challenge(const neg_attempt *a, const neg_scheme *failed)
+{
+    const char *name = authenticate_header(a->r);
+    int offered = 0;
+    apr_table_unset(a->r->err_headers_out, name);
+    for (const neg_scheme *const *scheme = neg_schemes(a); *scheme; scheme++) {
+        const char *text = challenge_of(a, *scheme, failed);
+        if (text) {
+            apr_table_addn(a->r->err_headers_out, name, text);
+            offered++;
+        }
+    }
+    return offered;
+}
+
+/* ---- Outcomes ---- */
+
+static int refuse(neg_attempt *a)
+{
+    neg_report(a);
+    neg_publish_failure(a, a->r);
+    switch (neg_cause_blame(a->failure.cause)) {
+    case NEG_BLAME_CLIENT:
+        if (challenge(a, a->exchange->outcome == NEG_REFUSED ? a->exchange->scheme : NULL))
+            return HTTP_UNAUTHORIZED;
+        return HTTP_FORBIDDEN;
+    case NEG_BLAME_POLICY:
+        send_token(a);
+        return HTTP_FORBIDDEN;
+    default:
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+/* The first visit of every client: nothing worth a line. */
+static int ask_for_credentials(neg_attempt *a)
+{
+    if (challenge(a, NULL)) {
+        ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, a->r, "no credentials: the client is asked");
+        return HTTP_UNAUTHORIZED;
+    }
+    /* RFC 9110 section 15.5.2: a 401 without a challenge is none. */
+    neg_attempt_refuse(a, NEG_CAUSE_NO_SCHEME,
+                       "this client may not be offered Negotiate (no-negotiate, or "
+                       "AuthNegotiateOffer once after a failure), and there is no other scheme "
+                       "here");
+    return refuse(a);
+}
+
+static int grant(neg_attempt *a)
+{
+    request_rec *r = a->r;
+    char *user;
+    neg_publish_identity(a, r); /* first: AuthNegotiateUser may be an expression over it */
+    if (!(user = (char *)neg_publish_user(a))) {
+        a->identity = NULL;
+        return refuse(a);
+    }
+    r->user = user;
+    r->ap_auth_type = (char *)neg_negotiate_name;
+    if (a->fresh) {
+        send_token(a);
+        if (neg_conn_may_remember(a))
+            apr_table_setn(r->err_headers_out, "Persistent-Auth", "true");
+    }
+    else if (!a->exchange->tried)
+        /* mod_cache keeps out of what had an Authorization header, and of nothing else. */
+        apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s is %s (%s, %s)", user, a->identity->principal,
+                  a->identity->mechanism, a->source);
+    return OK;
+}
+
+int neg_answer(neg_attempt *a, neg_outcome outcome)
+{
+    switch (outcome) {
+    case NEG_GRANTED:
+        return grant(a);
+    case NEG_CONTINUE:
+        apr_table_unset(a->r->err_headers_out, authenticate_header(a->r));
+        send_token(a);
+        return HTTP_UNAUTHORIZED;
+    case NEG_REFUSED:
+        return refuse(a);
+    default:
+        return ask_for_credentials(a);
+    }
+}
+
+/* Whoever was granted and is turned away all the same keeps the final token: it is no challenge. */
+int neg_answer_note_failure(request_rec *r, const char *auth_type)
+{
+    if (strcasecmp(auth_type, neg_negotiate_name) != 0)
+        return DECLINED;
+    if (!neg_attempt_granted(r))
+        challenge(neg_attempt_begin(r), NULL);
+    return OK;
+}

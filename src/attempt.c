@@ -1,0 +1,305 @@
+/* One client request: where its identity may come from, and the gate that every identity passes. */
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_request.h>
+#include <http_ssl.h>
+
+#include "negotiate.h"
+
+/* ---- Requests, their ancestors and their attempts ---- */
+
+static request_rec *parent_of(const request_rec *r)
+{
+    return r->main ? r->main : r->prev;
+}
+
+static neg_attempt *attempt_at(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &auth_negotiate_module);
+}
+
+apr_pool_t *neg_attempt_pool(const neg_attempt *a)
+{
+    return a->exchange->root->pool;
+}
+
+neg_attempt *neg_attempt_nearest(request_rec *r)
+{
+    for (; r; r = parent_of(r))
+        if (attempt_at(r))
+            return attempt_at(r);
+    return NULL;
+}
+
+/* The core hands r->user and this very pointer down to subrequests and redirects of the same
+ * configuration without asking us. */
+neg_attempt *neg_attempt_granted(request_rec *r)
+{
+    neg_attempt *a;
+    if (!r->user || r->ap_auth_type != neg_negotiate_name)
+        return NULL;
+    a = neg_attempt_nearest(r);
+    return a && a->identity ? a : NULL;
+}
+
+/* The root keeps the exchange, with an empty attempt where it is not protected itself. */
+static neg_exchange *exchange_of(request_rec *r)
+{
+    request_rec *root = r;
+    neg_attempt *a;
+    while (parent_of(root))
+        root = parent_of(root);
+    if (!(a = attempt_at(root))) {
+        a = apr_pcalloc(root->pool, sizeof(*a));
+        a->r = root;
+        a->exchange = apr_pcalloc(root->pool, sizeof(*a->exchange));
+        a->exchange->root = root;
+        ap_set_module_config(root->request_config, &auth_negotiate_module, a);
+    }
+    return a->exchange;
+}
+
+/* The protection space (RFC 9110 section 11.5): the server as it is configured, not as the client
+ * names it, and the realm.  A forward proxy's users are in a space of their own. */
+static const char *space_of(request_rec *r, apr_pool_t *p)
+{
+    const char *name = ap_auth_name(r);
+    return apr_psprintf(p, "%s %s:%u %s", r->proxyreq == PROXYREQ_PROXY ? "proxy" : "origin",
+                        r->server->server_hostname, (unsigned)r->server->port, name ? name : "");
+}
+
+neg_attempt *neg_attempt_begin(request_rec *r)
+{
+    neg_exchange *exchange = exchange_of(r);
+    apr_pool_t *p = exchange->root->pool;
+    neg_attempt *a = apr_pcalloc(p, sizeof(*a));
+    a->r = r;
+    a->exchange = exchange;
+    a->conf = neg_config_of(r);
+    a->server = neg_config_server(r->server);
+    a->space = space_of(r, p);
+    ap_set_module_config(r->request_config, &auth_negotiate_module, a);
+    return a;
+}
+
+neg_outcome neg_attempt_refuse(neg_attempt *a, neg_cause cause, const char *text)
+{
+    a->failure.cause = cause;
+    a->failure.text = text;
+    return NEG_REFUSED;
+}
+
+/* ---- Identities ---- */
+
+neg_identity *neg_identity_dup(apr_pool_t *p, const neg_identity *identity)
+{
+    neg_identity *copy = apr_pmemdup(p, identity, sizeof(*identity));
+    copy->space = apr_pstrdup(p, identity->space);
+    copy->principal = apr_pstrdup(p, identity->principal);
+    copy->name = apr_pstrdup(p, identity->name);
+    copy->realm = apr_pstrdup(p, identity->realm);
+    copy->acceptor = apr_pstrdup(p, identity->acceptor);
+    copy->ccache_dir = apr_pstrdup(p, identity->ccache_dir);
+    copy->ccache = apr_pstrdup(p, identity->ccache);
+    return copy; /* scheme and mechanism are constants */
+}
+
+const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *space,
+                        const neg_identity *identity)
+{
+    const char *ccache_dir = neg_config_delegate_dir(conf);
+
+    if (strcmp(identity->space, space) != 0)
+        return "it was proven for another AuthName or server";
+    if (conf->require_tls == NEG_ON && !identity->tls)
+        return "it was proven without TLS, which AuthNegotiateRequireTLS asks for here";
+    if (!(identity->mech & neg_config_mechs(conf)))
+        return "it was proven by a mechanism that AuthNegotiateMechs does not have here";
+    if (strcmp(identity->acceptor, acceptor) != 0)
+        return "it was proven with another AuthNegotiateKeytab or AuthNegotiateAcceptor";
+    if (ccache_dir && (!identity->ccache_dir || strcmp(identity->ccache_dir, ccache_dir) != 0))
+        return "it was proven where AuthNegotiateDelegate differs";
+    return NULL;
+}
+
+/* ---- Sources: each proposes an identity, or knows why there is none ---- */
+
+static int is_permitted(const neg_attempt *a, const neg_identity *identity)
+{
+    return neg_permits(a->conf, a->acceptor_key, a->space, identity) == NULL;
+}
+
+/* What an ancestor was granted, or else what the client's token has proven for a sibling. */
+static neg_outcome inherit(neg_attempt *a)
+{
+    for (request_rec *r = parent_of(a->r); r && !a->identity; r = parent_of(r)) {
+        const neg_attempt *ancestor = attempt_at(r);
+        if (ancestor && ancestor->identity && is_permitted(a, ancestor->identity))
+            a->identity = ancestor->identity;
+    }
+    if (!a->identity)
+        a->identity = a->exchange->identity;
+    return a->identity ? NEG_GRANTED : NEG_UNKNOWN;
+}
+
+static const char *authorization_of(const neg_attempt *a)
+{
+    return apr_table_get(a->r->headers_in, a->r->proxyreq == PROXYREQ_PROXY ? "Proxy-Authorization"
+                                                                            : "Authorization");
+}
+
+static neg_outcome use_credentials(neg_attempt *a, const char *line)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    neg_credentials credentials;
+    const char *why = neg_credentials_parse(p, line, &credentials);
+    if (why)
+        return neg_attempt_refuse(
+            a, strchr(line, ',') ? NEG_CAUSE_DUPLICATE : NEG_CAUSE_MALFORMED,
+            apr_pstrcat(p, "the Authorization header cannot be used: ", why, NULL));
+    a->exchange->scheme = neg_scheme_find(a, credentials.scheme);
+    if (!a->exchange->scheme)
+        return neg_attempt_refuse(
+            a, NEG_CAUSE_SCHEME,
+            apr_psprintf(p,
+                         "the client sent credentials of the scheme %.32s, which this location "
+                         "does not offer",
+                         ap_escape_logitem(p, credentials.scheme)));
+    return a->exchange->scheme->run(a, credentials.token68);
+}
+
+/* A credential always means a fresh attempt, whatever the connection knows; but it is used once:
+ * a token cannot be used again, and a subrequest would only see a replay. */
+static neg_outcome use_header(neg_attempt *a)
+{
+    neg_exchange *exchange = a->exchange;
+    const char *line = authorization_of(a);
+    if (!line)
+        return NEG_UNKNOWN;
+    if (exchange->tried) {
+        a->failure = exchange->failure;
+        return exchange->outcome == NEG_GRANTED ? NEG_UNKNOWN : exchange->outcome;
+    }
+    exchange->tried = 1;
+    exchange->outcome = use_credentials(a, line);
+    exchange->failure = a->failure;
+    exchange->identity = a->identity;
+    a->fresh = a->identity != NULL;
+    if (exchange->outcome == NEG_REFUSED) {
+        neg_conn_forget(a->r);
+        if (a->conf->offer == NEG_OFFER_ONCE && exchange->scheme == &neg_negotiate_scheme)
+            neg_conn_note_failed(a->r);
+    }
+    return exchange->outcome;
+}
+
+static const struct {
+    neg_outcome (*ask)(neg_attempt *);
+    const char *name; /* NEGOTIATE_SOURCE */
+} sources[] = {
+    {inherit, "inherited"},
+    {use_header, "header"},
+    {neg_conn_recall, "connection"},
+};
+
+/* ---- The gate ---- */
+
+static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    neg_perms perms = neg_config_perms(a->conf);
+    neg_ccache_place place = {neg_config_delegate_dir(a->conf), perms.mode, perms.uid, perms.gid};
+    neg_identity *identity;
+    const char *ccache;
+    const char *why = neg_ccache_store(owner, a->delegated, &place, &ccache);
+    if (why)
+        return neg_attempt_refuse(a, NEG_CAUSE_DELEGATION,
+                                  apr_psprintf(p,
+                                               "the delegated credential of %s could not be "
+                                               "stored: %s",
+                                               a->identity->principal, why));
+    identity = neg_identity_dup(p, a->identity);
+    identity->ccache = apr_pstrdup(p, ccache);
+    a->identity = a->exchange->identity = identity;
+    return NEG_GRANTED;
+}
+
+/* A fresh identity, and the ccache that came with it, belong to the connection where that may keep
+ * them, else to the client's request. */
+static neg_outcome settle(neg_attempt *a)
+{
+    int remember = neg_conn_may_remember(a);
+    apr_pool_t *owner = neg_attempt_pool(a);
+    if (remember)
+        owner = neg_conn_renew(a);
+    else
+        neg_conn_forget(a->r);
+    if (a->delegated != GSS_C_NO_CREDENTIAL && store_delegated(a, owner) == NEG_REFUSED)
+        return NEG_REFUSED;
+    if (remember)
+        neg_conn_remember(a);
+    return NEG_GRANTED;
+}
+
+/* Nothing is granted because something was authenticated before: every identity passes here. */
+static neg_outcome admit(neg_attempt *a)
+{
+    const char *why = neg_permits(a->conf, a->acceptor_key, a->space, a->identity);
+    if (!why)
+        return a->fresh ? settle(a) : NEG_GRANTED;
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "%s is known, but not for this location: %s",
+                  a->identity->principal, why);
+    if (!a->fresh) {
+        a->identity = NULL;
+        return NEG_UNKNOWN;
+    }
+    return neg_attempt_refuse(a, NEG_CAUSE_POLICY,
+                              apr_psprintf(neg_attempt_pool(a), "%s may not enter: %s",
+                                           a->identity->principal, why));
+}
+
+static int lacks_tls(const neg_attempt *a)
+{
+    return a->conf->require_tls == NEG_ON && !ap_ssl_conn_is_ssl(a->r->connection);
+}
+
+/* What a token proved and the gate refused is nothing that a subrequest could inherit. */
+static void withdraw(neg_attempt *a)
+{
+    a->exchange->outcome = NEG_REFUSED;
+    a->exchange->identity = NULL;
+    a->exchange->failure = a->failure;
+}
+
+static neg_outcome ask_sources(neg_attempt *a)
+{
+    for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
+        neg_outcome outcome = sources[i].ask(a);
+        if (outcome == NEG_GRANTED) {
+            a->source = sources[i].name;
+            outcome = admit(a);
+            if (outcome == NEG_REFUSED)
+                withdraw(a);
+        }
+        if (outcome != NEG_UNKNOWN)
+            return outcome;
+    }
+    return NEG_UNKNOWN;
+}
+
+neg_outcome neg_attempt_run(neg_attempt *a)
+{
+    neg_outcome outcome;
+    if (lacks_tls(a))
+        return neg_attempt_refuse(a, NEG_CAUSE_TLS,
+                                  "AuthNegotiateRequireTLS is On here, and this connection is not "
+                                  "encrypted: redirect http:// to https://, or let TLS end where "
+                                  "httpd sees it");
+    outcome = neg_negotiate_find_acceptor(a);
+    if (outcome != NEG_REFUSED)
+        outcome = ask_sources(a);
+    if (outcome != NEG_GRANTED)
+        a->identity = NULL;
+    return outcome;
+}

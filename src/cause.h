@@ -1,0 +1,60 @@
+/**
+ * Why a request was not granted.  One list, so that the code in NEGOTIATE_ERROR, the status and
+ * the throttling of the log can never disagree.
+ */
+#ifndef NEG_CAUSE_H
+#define NEG_CAUSE_H
+
+/** Whose trouble it is decides the status and the level of the log line. */
+typedef enum {
+    NEG_BLAME_NOBODY,
+    NEG_BLAME_CLIENT, /**< bad credentials: 401, so that the client may try other ones; WARN */
+    NEG_BLAME_POLICY, /**< good credentials that this location does not want: 403; WARN */
+    NEG_BLAME_SERVER  /**< ours: 500, so that no browser asks its user for a password; ERR */
+} neg_blame;
+
+/* cause, NEGOTIATE_ERROR, blame */
+#define NEG_CAUSES(X)                                                                             \
+    X(NONE, "", NOBODY)                                                                           \
+    X(MALFORMED, "malformed", CLIENT)                                                             \
+    X(DUPLICATE, "duplicate", CLIENT)                                                             \
+    X(SCHEME, "scheme", CLIENT)                                                                   \
+    X(NTLM, "ntlm", CLIENT)                                                                       \
+    X(MECHANISM, "mechanism", CLIENT)                                                             \
+    X(CONTINUATION, "continuation", CLIENT)                                                       \
+    X(CONNECTION, "connection", CLIENT)                                                           \
+    X(REPLAY, "replay", CLIENT)                                                                   \
+    X(SKEW, "skew", CLIENT)                                                                       \
+    X(EXPIRED, "expired", CLIENT)                                                                 \
+    X(NOT_YET_VALID, "not-yet-valid", CLIENT)                                                     \
+    X(NO_KEY, "no-key", CLIENT)                                                                   \
+    X(KVNO, "kvno", CLIENT)                                                                       \
+    X(ENCTYPE, "enctype", CLIENT)                                                                 \
+    X(WRONG_KEY, "wrong-key", CLIENT)                                                             \
+    X(WRONG_SERVICE, "wrong-service", CLIENT)                                                     \
+    X(BINDINGS, "bindings", CLIENT)                                                               \
+    X(REJECTED, "rejected", CLIENT)                                                               \
+    X(SPACE, "space", CLIENT)                                                                     \
+    X(ANONYMOUS, "anonymous", POLICY)                                                             \
+    X(NAME, "name", POLICY)                                                                       \
+    X(TLS, "tls", POLICY)                                                                         \
+    X(NO_SCHEME, "no-scheme", POLICY)                                                             \
+    X(POLICY, "policy", POLICY)                                                                   \
+    X(KEYTAB, "keytab", SERVER)                                                                   \
+    X(DELEGATION, "delegation", SERVER)                                                           \
+    X(INTERNAL, "internal", SERVER)
+
+typedef enum {
+#define X(name, code, blame) NEG_CAUSE_##name,
+    NEG_CAUSES(X)
+#undef X
+    NEG_CAUSE_COUNT
+} neg_cause;
+
+/** A refusal: what it was, and a whole sentence with cause and remedy (in the request's pool). */
+typedef struct {
+    neg_cause cause;
+    const char *text;
+} neg_failure;
+
+#endif

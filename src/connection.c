@@ -1,0 +1,140 @@
+/*
+ * What a connection keeps: a half-open context, an identity, or the note that Negotiate failed.
+ *
+ * Everything lives in a pool of its own below the connection's, never in a request's; to forget is
+ * to clear it.  Only HTTP/1.1 connections are used: an HTTP/2 stream is not a connection, and its
+ * thread must not touch the connection that carries it.
+ */
+
+#include <apr_strings.h>
+
+#include "negotiate.h"
+
+typedef struct {
+    apr_pool_t *pool; /* of everything below; made when there is something to keep */
+    const neg_identity *identity;
+    neg_context *context; /* half-open */
+    const char *space;    /* where it was begun */
+    const char *acceptor; /* with which credential */
+    int failed;           /* stays when the rest is forgotten */
+} neg_conn;
+
+static neg_conn *find(const request_rec *r)
+{
+    return ap_get_module_config(r->connection->conn_config, &auth_negotiate_module);
+}
+
+static neg_conn *make(const request_rec *r)
+{
+    neg_conn *conn = find(r);
+    if (!conn) {
+        conn = apr_pcalloc(r->connection->pool, sizeof(*conn));
+        ap_set_module_config(r->connection->conn_config, &auth_negotiate_module, conn);
+    }
+    return conn;
+}
+
+static void clear(neg_conn *conn)
+{
+    conn->identity = NULL;
+    conn->context = NULL;
+    if (conn->pool)
+        apr_pool_clear(conn->pool);
+}
+
+/* Ready for something new, with nothing left of what was. */
+static neg_conn *renew(const request_rec *r)
+{
+    neg_conn *conn = make(r);
+    clear(conn);
+    if (!conn->pool) {
+        apr_pool_create(&conn->pool, r->connection->pool);
+        apr_pool_tag(conn->pool, "auth_negotiate");
+    }
+    return conn;
+}
+
+int neg_conn_can_hold(const request_rec *r)
+{
+    return r->connection->master == NULL && r->proto_num >= HTTP_VERSION(1, 1) &&
+           r->connection->keepalive != AP_CONN_CLOSE;
+}
+
+/* Somebody between client and server may put several clients' requests on one connection. */
+static int is_direct(const request_rec *r)
+{
+    return !apr_table_get(r->headers_in, "Via") && !apr_table_get(r->headers_in, "Forwarded") &&
+           !apr_table_get(r->headers_in, "X-Forwarded-For") &&
+           strcmp(r->useragent_ip, r->connection->client_ip) == 0;
+}
+
+int neg_conn_may_remember(const neg_attempt *a)
+{
+    return a->conf->persist == NEG_ON && neg_conn_can_hold(a->r) && is_direct(a->r);
+}
+
+neg_outcome neg_conn_recall(neg_attempt *a)
+{
+    neg_conn *conn = neg_conn_may_remember(a) ? find(a->r) : NULL;
+    if (!conn || !conn->identity)
+        return NEG_UNKNOWN;
+    if (conn->identity->expires <= apr_time_now()) {
+        clear(conn);
+        return NEG_UNKNOWN;
+    }
+    /* A copy, since a request may outlive what its connection knows. */
+    a->identity = neg_identity_dup(neg_attempt_pool(a), conn->identity);
+    return NEG_GRANTED;
+}
+
+apr_pool_t *neg_conn_renew(const neg_attempt *a)
+{
+    neg_conn *conn = renew(a->r);
+    conn->failed = 0;
+    return conn->pool;
+}
+
+void neg_conn_remember(const neg_attempt *a)
+{
+    neg_conn *conn = find(a->r);
+    conn->identity = neg_identity_dup(conn->pool, a->identity);
+}
+
+void neg_conn_forget(const request_rec *r)
+{
+    neg_conn *conn = r->connection->master ? NULL : find(r);
+    if (conn)
+        clear(conn);
+}
+
+void neg_conn_hold(const neg_attempt *a, neg_context *context)
+{
+    neg_conn *conn = renew(a->r);
+    conn->context = neg_context_move(context, conn->pool);
+    conn->space = apr_pstrdup(conn->pool, a->space);
+    conn->acceptor = apr_pstrdup(conn->pool, a->acceptor_key);
+}
+
+neg_context *neg_conn_take(const neg_attempt *a)
+{
+    neg_conn *conn = a->r->connection->master ? NULL : find(a->r);
+    neg_context *context = NULL;
+    if (!conn || !conn->context)
+        return NULL;
+    if (strcmp(conn->space, a->space) == 0 && strcmp(conn->acceptor, a->acceptor_key) == 0)
+        context = neg_context_move(conn->context, neg_attempt_pool(a));
+    clear(conn);
+    return context;
+}
+
+void neg_conn_note_failed(const request_rec *r)
+{
+    if (neg_conn_can_hold(r))
+        make(r)->failed = 1;
+}
+
+int neg_conn_has_failed(const request_rec *r)
+{
+    neg_conn *conn = r->connection->master ? NULL : find(r);
+    return conn && conn->failed;
+}

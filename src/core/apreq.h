@@ -1,0 +1,28 @@
+/**
+ * The Kerberos AP exchange, as far as it can be read without a key, and the one field of the
+ * decrypted Authenticator that explains a refusal.  Used for explanations, never for decisions.
+ */
+#ifndef NEG_CORE_APREQ_H
+#define NEG_CORE_APREQ_H
+
+#include <apr_time.h>
+
+#include "bytes.h"
+
+/** KRB_AP_REQ (RFC 4120 section 5.5.1).  Spans point into the parsed bytes. */
+typedef struct {
+    neg_bytes ticket;        /**< the whole Ticket, with its APPLICATION 1 tag */
+    apr_int32_t enctype;     /**< of the authenticator: the session key's */
+    neg_bytes authenticator; /**< its ciphertext */
+} neg_ap_req;
+
+/** @return NULL, or a static sentence; *out is then untouched. */
+const char *neg_ap_req_parse(neg_bytes der, neg_ap_req *out);
+
+/**
+ * Reads ctime (and cusec) from a decrypted Authenticator (RFC 4120 section 5.5.1).
+ * @return NULL, or a static sentence; *ctime is then untouched.
+ */
+const char *neg_authenticator_time(neg_bytes plain, apr_time_t *ctime);
+
+#endif

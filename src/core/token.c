@@ -1,0 +1,410 @@
+#include "token.h"
+
+#include <string.h>
+
+#include <apr_base64.h>
+#include <apr_strings.h>
+
+#include "reader.h"
+
+/* ---- the credentials line ------------------------------------------------------------------ */
+
+#define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define TCHAR        "!#$%&'*+-.^_`|~" ALPHANUMERIC /* RFC 9110 section 5.6.2 */
+#define TOKEN68      "-._~+/" ALPHANUMERIC          /* RFC 9110 section 11.2, before its '=' */
+#define OWS          " \t"                          /* RFC 9110 section 5.6.3 */
+
+const char *neg_credentials_parse(apr_pool_t *p, const char *line, neg_credentials *out)
+{
+    const char *scheme = line + strspn(line, OWS);
+    const char *scheme_end = scheme + strspn(scheme, TCHAR);
+    const char *token68 = scheme_end + strspn(scheme_end, " ");
+    const char *token68_end = token68 + strspn(token68, TOKEN68);
+
+    if (token68_end > token68) {
+        token68_end += strspn(token68_end, "=");
+    }
+    if (strchr(line, ',')) {
+        return "there is a comma in the credentials: the request has more than one Authorization "
+               "line, or a scheme with parameters";
+    }
+    if (scheme == scheme_end) {
+        return "the credentials do not start with the name of a scheme";
+    }
+    if (token68 == scheme_end && token68_end > token68) {
+        return "the name of the scheme is not followed by a space";
+    }
+    if (token68_end[strspn(token68_end, OWS)] != '\0') {
+        return "the credentials hold more than a scheme, a space and a token";
+    }
+    out->scheme = apr_pstrmemdup(p, scheme, (apr_size_t)(scheme_end - scheme));
+    out->token68 = apr_pstrmemdup(p, token68, (apr_size_t)(token68_end - token68));
+    return NULL;
+}
+
+/* ---- base64 -------------------------------------------------------------------------------- */
+
+/* In the order of their values (RFC 4648 section 4). */
+static const char base64_alphabet[] = ALPHANUMERIC "+/";
+
+/** The value of a character that is known to be in the alphabet. */
+static apr_size_t base64_value(char c)
+{
+    return (apr_size_t)(strchr(base64_alphabet, c) - base64_alphabet);
+}
+
+/**
+ * Whether this is base64 to the letter.  APR's decoder stops silently at what it does not know;
+ * that would give one token many spellings, and the cut off ones to GSSAPI.
+ */
+static const char *base64_check(const char *text)
+{
+    apr_size_t digits = strspn(text, base64_alphabet);
+    apr_size_t padding = strspn(text + digits, "=");
+    char stopper = text[digits + padding];
+
+    if (padding == 0 && (stopper == '-' || stopper == '_')) {
+        return "the token is in base64url (it holds a '-' or '_') instead of base64";
+    }
+    if (padding > 0 && stopper != '\0') {
+        return "the base64 text goes on after its padding";
+    }
+    if (stopper != '\0') {
+        return "the base64 text holds a character that base64 does not have";
+    }
+    if (padding > 2) {
+        return "the base64 text has more than two characters of padding";
+    }
+    if ((digits + padding) % 4 != 0) {
+        return "the base64 text ends in the middle of a group of four characters";
+    }
+    /* Padding stands for 2 bits of the last digit each (RFC 4648 section 3.5). */
+    if (padding > 0 && base64_value(text[digits - 1]) % (1u << (2 * padding)) != 0) {
+        return "the base64 text has bits set where its padding wants zeros";
+    }
+    return NULL;
+}
+
+const char *neg_token_decode(apr_pool_t *p, const char *token68, neg_bytes *out)
+{
+    const char *error;
+    unsigned char *data;
+
+    if (strlen(token68) > (NEG_TOKEN_MAX + 2) / 3 * 4) {
+        return "the token is longer than any Kerberos token, 65535 bytes";
+    }
+    error = base64_check(token68);
+    if (error) {
+        return error;
+    }
+    data = apr_palloc(p, (apr_size_t)apr_base64_decode_len(token68));
+    out->len = (apr_size_t)apr_base64_decode_binary(data, token68);
+    out->data = data;
+    return NULL;
+}
+
+/* ---- mechanisms ---------------------------------------------------------------------------- */
+
+typedef enum {
+    MECH_OTHER,
+    MECH_SPNEGO,
+    MECH_KRB5,
+    MECH_NTLM,
+    MECH_IAKERB
+} mech_id;
+
+/* Windows 2000 wrote Kerberos' OID with 16 bits, and its successors repeat that beside the right
+ * one (MS-SPNG section 3.1.5.2): both mean the same. */
+static const struct {
+    mech_id mech;
+    apr_size_t len;
+    const char *oid; /* contents octets */
+} mechs[] = {
+    {MECH_SPNEGO, 6, "\x2b\x06\x01\x05\x05\x02"},                /* 1.3.6.1.5.5.2 */
+    {MECH_KRB5, 9, "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"},      /* 1.2.840.113554.1.2.2 */
+    {MECH_KRB5, 9, "\x2a\x86\x48\x82\xf7\x12\x01\x02\x02"},      /* 1.2.840.48018.1.2.2 */
+    {MECH_NTLM, 10, "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a"}, /* 1.3.6.1.4.1.311.2.2.10 */
+    {MECH_IAKERB, 6, "\x2b\x06\x01\x05\x02\x05"},                /* 1.3.6.1.5.2.5 */
+};
+
+static mech_id mech_of(neg_bytes oid)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(mechs) / sizeof(mechs[0]); i++) {
+        if (oid.len == mechs[i].len && memcmp(oid.data, mechs[i].oid, oid.len) == 0) {
+            return mechs[i].mech;
+        }
+    }
+    return MECH_OTHER;
+}
+
+/* ---- tokens of one mechanism --------------------------------------------------------------- */
+
+#define TAG_FRAME  NEG_DER_APPLICATION(0)  /* InitialContextToken, RFC 2743 section 3.1 */
+#define TAG_AP_REQ NEG_DER_APPLICATION(14) /* RFC 4120 section 5.5.1 */
+#define TAG_AP_REP NEG_DER_APPLICATION(15) /* RFC 4120 section 5.5.2 */
+
+/** NTLM messages start with this and have no framing (MS-NLMP section 2.2.1). */
+static int next_is_ntlm(const neg_reader *r)
+{
+    static const char signature[8] = "NTLMSSP"; /* and its NUL */
+
+    return neg_read_more(r) && r->rest.len >= sizeof(signature) &&
+           memcmp(r->rest.data, signature, sizeof(signature)) == 0;
+}
+
+/** What follows the OID in Kerberos' frame: a TOK_ID and a message (RFC 4121 section 4.1). */
+static void read_krb5_initial(neg_reader *r, neg_token *t)
+{
+    switch (neg_read_be16(r)) {
+    case 0x0100:
+        t->ap_req = neg_read_der_whole(r, TAG_AP_REQ);
+        neg_read_end(r);
+        break;
+    case 0x0200:
+    case 0x0300:
+        neg_read_fail(r, "it is an answer of a Kerberos server (AP-REP or KRB-ERROR), which no "
+                         "client sends");
+        break;
+    default:
+        neg_read_fail(r, "it is a Kerberos token, but not one that starts an authentication");
+    }
+}
+
+/** A framed token within SPNEGO; only Kerberos' is looked into. */
+static mech_id read_mech_frame(neg_reader *r, neg_token *t)
+{
+    neg_reader frame = neg_read_der_inside(r, TAG_FRAME);
+    mech_id mech = mech_of(neg_read_der_oid(&frame));
+
+    if (mech == MECH_KRB5) {
+        read_krb5_initial(&frame, t);
+    }
+    return mech;
+}
+
+/* ---- SPNEGO -------------------------------------------------------------------------------- */
+
+/** MechTypeList (RFC 4178 section 4.1), the client's favourite first. */
+typedef struct {
+    mech_id first;
+    unsigned int offered; /* bit set of 1 << mech */
+} mech_list;
+
+static mech_list read_mech_list(neg_reader *r)
+{
+    neg_reader field = neg_read_der_inside(r, NEG_DER_CONTEXT(0));
+    neg_reader oids = neg_read_der_inside(&field, NEG_DER_SEQUENCE);
+    mech_list list = {MECH_OTHER, 0};
+
+    neg_read_end(&field);
+    while (neg_read_more(&oids)) {
+        mech_id next = mech_of(neg_read_der_oid(&oids));
+
+        if (list.offered == 0) {
+            list.first = next;
+        }
+        list.offered |= 1u << next;
+    }
+    if (list.offered == 0) {
+        neg_read_fail(r, "it is a SPNEGO token that offers no mechanism at all");
+    }
+    return list;
+}
+
+/** What a list of mechanisms means to a server that wants Kerberos. */
+static neg_token_kind kind_of_offer(unsigned int offered)
+{
+    if (offered & 1u << MECH_KRB5) {
+        return NEG_TOKEN_SPNEGO_INIT;
+    }
+    if (offered & 1u << MECH_NTLM) {
+        return NEG_TOKEN_NTLM;
+    }
+    if (offered & 1u << MECH_IAKERB) {
+        return NEG_TOKEN_IAKERB;
+    }
+    return NEG_TOKEN_OTHER;
+}
+
+/**
+ * The mechToken is for the client's favourite mechanism.  Only Kerberos' is looked at, in its frame
+ * or bare (DCE style): GSSAPI ignores any other and negotiates Kerberos.
+ */
+static void read_optimistic_token(neg_reader *r, mech_id first, neg_token *t)
+{
+    neg_bytes mech_token = neg_read_der_field(r, NEG_DER_CONTEXT(2), NEG_DER_OCTET_STRING);
+    neg_reader inner = neg_reader_of(mech_token, r->error);
+
+    if (first != MECH_KRB5 || mech_token.len == 0) {
+        return;
+    }
+    if (next_is_ntlm(&inner)) {
+        t->kind = NEG_TOKEN_NTLM;
+        return;
+    }
+    if (neg_read_der_next_is(&inner, TAG_AP_REQ)) {
+        t->ap_req = neg_read_der_whole(&inner, TAG_AP_REQ);
+    } else if (!neg_read_der_next_is(&inner, TAG_FRAME)) {
+        neg_read_fail(&inner, "it names Kerberos, but what it carries is no Kerberos token");
+    } else if (read_mech_frame(&inner, t) != MECH_KRB5) {
+        neg_read_fail(&inner, "it names Kerberos, but carries a token of another mechanism");
+    }
+    neg_read_end(&inner);
+}
+
+/** NegTokenInit (RFC 4178 section 4.2.1). */
+static void read_neg_token_init(neg_reader *r, neg_token *t)
+{
+    neg_reader choice = neg_read_der_inside(r, NEG_DER_CONTEXT(0));
+    neg_reader init = neg_read_der_inside(&choice, NEG_DER_SEQUENCE);
+    mech_list list = read_mech_list(&init);
+
+    t->spnego = 1;
+    t->kind = kind_of_offer(list.offered);
+    neg_read_der_skip(&init, NEG_DER_CONTEXT(1)); /* reqFlags: MUST be ignored */
+    if (neg_read_der_next_is(&init, NEG_DER_CONTEXT(2))) {
+        read_optimistic_token(&init, list.first, t);
+    }
+    neg_read_der_skip(&init, NEG_DER_CONTEXT(3)); /* mechListMIC */
+    neg_read_end(&init);
+    neg_read_end(&choice);
+    neg_read_end(r);
+}
+
+/** ENUMERATED accept-completed (0) to request-mic (3). */
+static void read_neg_state(neg_reader *r)
+{
+    neg_bytes state = neg_read_der_field(r, NEG_DER_CONTEXT(0), NEG_DER_ENUMERATED);
+
+    if (*r->error == NULL && (state.len != 1 || state.data[0] > 3)) {
+        neg_read_fail(r, "it is a SPNEGO token with a state that SPNEGO does not have");
+    }
+}
+
+/** Only the acceptor's to say, but harmless. */
+static void read_supported_mech(neg_reader *r)
+{
+    neg_reader field = neg_read_der_inside(r, NEG_DER_CONTEXT(1));
+
+    (void)neg_read_der_oid(&field);
+    neg_read_end(&field);
+}
+
+/** A later leg's token: of the mechanism agreed upon, so only what looks like Kerberos is read. */
+static void read_response_token(neg_reader *r, neg_token *t)
+{
+    neg_bytes response = neg_read_der_field(r, NEG_DER_CONTEXT(2), NEG_DER_OCTET_STRING);
+    neg_reader inner = neg_reader_of(response, r->error);
+
+    if (next_is_ntlm(&inner)) {
+        t->kind = NEG_TOKEN_NTLM;
+        return;
+    }
+    if (neg_read_der_next_is(&inner, TAG_AP_REQ)) {
+        t->ap_req = neg_read_der_whole(&inner, TAG_AP_REQ);
+    } else if (neg_read_der_next_is(&inner, TAG_FRAME)) {
+        (void)read_mech_frame(&inner, t);
+    } else {
+        (void)neg_read_rest(&inner);
+    }
+    neg_read_end(&inner);
+}
+
+/** NegTokenResp (RFC 4178 section 4.2.2), which has no frame. */
+static void read_neg_token_resp(neg_reader *r, neg_token *t)
+{
+    neg_reader choice = neg_read_der_inside(r, NEG_DER_CONTEXT(1));
+    neg_reader resp = neg_read_der_inside(&choice, NEG_DER_SEQUENCE);
+
+    t->spnego = 1;
+    t->kind = NEG_TOKEN_SPNEGO_NEXT;
+    if (neg_read_der_next_is(&resp, NEG_DER_CONTEXT(0))) {
+        read_neg_state(&resp);
+    }
+    if (neg_read_der_next_is(&resp, NEG_DER_CONTEXT(1))) {
+        read_supported_mech(&resp);
+    }
+    if (neg_read_der_next_is(&resp, NEG_DER_CONTEXT(2))) {
+        read_response_token(&resp, t);
+    }
+    if (neg_read_der_next_is(&resp, NEG_DER_CONTEXT(3))) {
+        (void)neg_read_der_field(&resp, NEG_DER_CONTEXT(3), NEG_DER_OCTET_STRING); /* the MIC */
+    }
+    neg_read_end(&resp);
+    neg_read_end(&choice);
+}
+
+static const unsigned char reject[] = {
+    0xa1, 0x07,                  /* NegotiationToken: negTokenResp [1] */
+    0x30, 0x05,                  /* SEQUENCE */
+    0xa0, 0x03, 0x0a, 0x01, 0x02 /* negState [0] ENUMERATED: reject (2) */
+};
+
+const neg_bytes neg_token_spnego_reject = {reject, sizeof(reject)};
+
+/* ---- any token ----------------------------------------------------------------------------- */
+
+/** A token in the frame of RFC 2743 section 3.1: whose it is, an OID tells. */
+static void read_framed(neg_reader *r, neg_token *t)
+{
+    neg_reader frame = neg_read_der_inside(r, TAG_FRAME);
+
+    switch (mech_of(neg_read_der_oid(&frame))) {
+    case MECH_SPNEGO:
+        read_neg_token_init(&frame, t);
+        break;
+    case MECH_KRB5:
+        t->kind = NEG_TOKEN_KRB5_INIT;
+        read_krb5_initial(&frame, t);
+        break;
+    case MECH_IAKERB:
+        t->kind = NEG_TOKEN_IAKERB;
+        break;
+    default:
+        t->kind = NEG_TOKEN_OTHER;
+    }
+}
+
+static void read_token(neg_reader *r, neg_token *t)
+{
+    if (next_is_ntlm(r)) {
+        t->kind = NEG_TOKEN_NTLM;
+        (void)neg_read_rest(r);
+    } else if (neg_read_der_next_is(r, TAG_FRAME)) {
+        read_framed(r, t);
+    } else if (neg_read_der_next_is(r, NEG_DER_CONTEXT(1))) {
+        read_neg_token_resp(r, t);
+    } else if (neg_read_der_next_is(r, TAG_AP_REQ)) {
+        t->kind = NEG_TOKEN_KRB5_INIT;
+        t->ap_req = neg_read_der_whole(r, TAG_AP_REQ);
+    } else if (neg_read_der_next_is(r, TAG_AP_REP)) {
+        t->kind = NEG_TOKEN_KRB5_NEXT;
+        (void)neg_read_der(r, TAG_AP_REP);
+    } else if (neg_read_der_next_is(r, NEG_DER_CONTEXT(0))) {
+        neg_read_fail(r, "it is a SPNEGO token without the frame that its first message needs "
+                         "(RFC 2743 section 3.1), as some old clients send it");
+    } else if (!neg_read_more(r)) {
+        neg_read_fail(r, "it is empty");
+    } else {
+        neg_read_fail(r, "its first bytes are not those of SPNEGO, Kerberos or NTLM");
+    }
+}
+
+const char *neg_token_classify(neg_bytes token, neg_token *out)
+{
+    neg_token t = {NEG_TOKEN_OTHER, 0, {NULL, 0}};
+    const char *error = NULL;
+    neg_reader r = neg_reader_of(token, &error);
+
+    read_token(&r, &t);
+    if (neg_read_more(&r)) {
+        neg_read_fail(&r, "there are bytes after its end");
+    }
+    if (error) {
+        return error;
+    }
+    *out = t;
+    return NULL;
+}

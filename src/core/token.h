@@ -1,0 +1,67 @@
+/**
+ * What a client wrote after "Authorization:", taken apart without GSSAPI.
+ *
+ * GSSAPI and its mechanism plugins are not the place for bytes from strangers that are not even
+ * tokens, so everything that can be refused by its form is refused here.
+ */
+#ifndef NEG_CORE_TOKEN_H
+#define NEG_CORE_TOKEN_H
+
+#include <apr_pools.h>
+
+#include "bytes.h"
+
+/** The longest token that is looked at.  Windows itself stops at 65535 (MaxTokenSize). */
+#define NEG_TOKEN_MAX 65535
+
+/** A credentials line (RFC 9110 section 11.4): `auth-scheme 1*SP token68`. */
+typedef struct {
+    const char *scheme;  /**< as the client spelled it; compare without case */
+    const char *token68; /**< "" when nothing follows the scheme */
+} neg_credentials;
+
+/** What kind of message a decoded token is, as far as its outermost bytes tell. */
+typedef enum {
+    NEG_TOKEN_SPNEGO_INIT,   /**< NegTokenInit (RFC 4178 4.2.1) that offers Kerberos */
+    NEG_TOKEN_SPNEGO_NEXT,   /**< NegTokenResp (RFC 4178 4.2.2): a later leg */
+    NEG_TOKEN_KRB5_INIT,     /**< AP-REQ, framed (RFC 4121 4.1) or bare (DCE style) */
+    NEG_TOKEN_KRB5_NEXT,     /**< bare AP-REP: the third leg of DCE style */
+    NEG_TOKEN_NTLM,          /**< NTLMSSP, raw or as what a NegTokenInit offers, without Kerberos */
+    NEG_TOKEN_IAKERB,        /**< Kerberos with the server as its way to the KDC */
+    NEG_TOKEN_OTHER          /**< a well-formed token of a mechanism that we do not know */
+} neg_token_kind;
+
+/** A classified token.  Every span points into the bytes that were classified. */
+typedef struct {
+    neg_token_kind kind;
+    int spnego;       /**< the client speaks SPNEGO, so it understands a SPNEGO reject */
+    neg_bytes ap_req; /**< the KRB_AP_REQ inside (RFC 4120 5.5.1); empty when there is none */
+} neg_token;
+
+/**
+ * Takes a credentials line apart.
+ * @param p    owns the strings in *out
+ * @param line the header's value
+ * @return NULL, or a static sentence that says what is wrong; *out is then untouched.
+ *
+ * A comma tells of a second Authorization line (httpd joins them) and has a sentence of its own.
+ */
+const char *neg_credentials_parse(apr_pool_t *p, const char *line, neg_credentials *out);
+
+/**
+ * Decodes token68 as strict base64 (RFC 4648 section 4: alphabet, padding, zero pad bits).
+ * @param p owns the bytes in *out
+ * @return NULL, or a static sentence; *out is then untouched.  Longer than NEG_TOKEN_MAX is refused.
+ */
+const char *neg_token_decode(apr_pool_t *p, const char *token68, neg_bytes *out);
+
+/**
+ * Tells what kind of token these bytes are; the outer framing must be whole and exact DER.
+ * @return NULL, or a static sentence; *out is then untouched.  Allocates nothing.
+ */
+const char *neg_token_classify(neg_bytes token, neg_token *out);
+
+/** NegTokenResp { negState = reject } (RFC 4178 4.2.2): how SPNEGO says no. */
+extern const neg_bytes neg_token_spnego_reject;
+
+#endif

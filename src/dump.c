@@ -1,0 +1,101 @@
+/* `httpd -t -D DUMP_NEGOTIATE`: what the configuration comes to, and which keys there are. */
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <http_core.h>
+
+#include "negotiate.h"
+
+typedef struct {
+    apr_pool_t *pool;
+    apr_file_t *out;
+    krb5_context krb5;
+} dump;
+
+static const char *on_off(neg_switch value, const char *unset)
+{
+    return value == NEG_ON ? "On" : value == NEG_OFF ? "Off" : unset;
+}
+
+static void dump_keytab(dump *d, const neg_conf *conf)
+{
+    apr_array_header_t *entries;
+    const char *name = conf->keytab ? conf->keytab : neg_keytab_default_name(d->pool, d->krb5);
+    const char *why = neg_keytab_list(d->pool, d->krb5, name, &entries);
+    apr_file_printf(d->out, "    keytab        %s%s\n", name,
+                    conf->keytab ? "" : " (krb5's default)");
+    if (why)
+        apr_file_printf(d->out, "                  cannot be read: %s\n", why);
+    for (int i = 0; !why && i < entries->nelts; i++) {
+        const neg_keytab_entry *entry = &APR_ARRAY_IDX(entries, i, neg_keytab_entry);
+        apr_file_printf(d->out, "                  %s kvno %u %s%s\n", entry->principal, entry->kvno,
+                        entry->enctype_name,
+                        conf->acceptor && conf->acceptor->expr ? ""
+                        : neg_keytab_serves(entry->principal, neg_config_acceptor_text(conf))
+                            ? ""
+                            : " (does not accept here)");
+    }
+}
+
+static void dump_delegation(dump *d, const neg_conf *conf)
+{
+    neg_perms perms = neg_config_perms(conf);
+    const char *directory = neg_config_delegate_dir(conf);
+    if (!directory) {
+        apr_file_printf(d->out, "    delegate      off\n");
+        return;
+    }
+    apr_file_printf(d->out, "    delegate      FILE:%s in %s, mode %04o", directory,
+                    neg_config_delegate_env(conf), perms.mode);
+    if (perms.uid != -1)
+        apr_file_printf(d->out, ", uid %ld", perms.uid);
+    if (perms.gid != -1)
+        apr_file_printf(d->out, ", gid %ld", perms.gid);
+    apr_file_printf(d->out, "\n");
+}
+
+static void dump_section(dump *d, server_rec *s, const neg_section *section)
+{
+    const neg_conf *conf = neg_check_effective(d->pool, s, section);
+    apr_file_printf(d->out, "  %s%s (%s:%d)\n", section->where,
+                    section->negotiates ? ": AuthType Negotiate" : "", section->file,
+                    section->line);
+    dump_keytab(d, conf);
+    apr_file_printf(d->out, "    acceptor      %s\n", neg_config_acceptor_text(conf));
+    apr_file_printf(d->out, "    mechanisms    krb5\n");
+    apr_file_printf(d->out, "    require TLS   %s\n", on_off(conf->require_tls, "Off"));
+    apr_file_printf(d->out, "    persist       %s\n", on_off(conf->persist, "Off"));
+    apr_file_printf(d->out, "    offer         %s\n",
+                    conf->offer == NEG_OFFER_ONCE ? "once" : "always");
+    apr_file_printf(d->out, "    user          %s\n", neg_config_user_text(conf));
+    dump_delegation(d, conf);
+}
+
+static void dump_server(dump *d, server_rec *s)
+{
+    const apr_array_header_t *sections = neg_config_server(s)->sections;
+    if (sections->nelts == 0)
+        return;
+    apr_file_printf(d->out, "%s %s:%u\n", s->is_virtual ? "virtual host" : "main server",
+                    s->server_hostname ? s->server_hostname : "(no ServerName)",
+                    (unsigned)s->port);
+    for (int i = 0; i < sections->nelts; i++)
+        dump_section(d, s, APR_ARRAY_IDX(sections, i, const neg_section *));
+}
+
+void neg_dump(apr_pool_t *pconf, server_rec *s)
+{
+    dump d;
+    if (!ap_exists_config_define("DUMP_NEGOTIATE"))
+        return;
+    d.pool = pconf;
+    apr_file_open_stdout(&d.out, pconf);
+    if (krb5_init_context(&d.krb5) != 0) {
+        apr_file_printf(d.out, "krb5.conf cannot be read\n");
+        return;
+    }
+    apr_file_printf(d.out, "Negotiate:\n");
+    for (; s; s = s->next)
+        dump_server(&d, s);
+    krb5_free_context(d.krb5);
+}

@@ -1,0 +1,59 @@
+/* From GSSAPI's names to ours. */
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "gss.h"
+#include "principal.h"
+
+static int same_oid(gss_OID a, gss_OID b)
+{
+    return a && b && a->length == b->length && memcmp(a->elements, b->elements, a->length) == 0;
+}
+
+int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_failure *failure)
+{
+    gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
+    gss_OID type = GSS_C_NO_OID;
+    OM_uint32 major, minor, ignored;
+    const char *why;
+
+    major = gss_display_name(&minor, name, &text, &type);
+    if (GSS_ERROR(major)) {
+        failure->cause = NEG_CAUSE_INTERNAL;
+        failure->text = apr_psprintf(p, "GSSAPI accepted the client but cannot tell its name: %s",
+                                     neg_explain_status(p, major, minor, &neg_oid_krb5));
+        return -1;
+    }
+    client->principal = apr_pstrmemdup(p, text.value, text.length);
+    why = strlen(client->principal) == text.length
+              ? neg_principal_split(p, client->principal, &client->name, &client->realm)
+              : "it contains a NUL";
+    gss_release_buffer(&ignored, &text);
+    if (why) {
+        failure->cause = NEG_CAUSE_NAME;
+        failure->text = apr_psprintf(p, "the client's principal cannot be used as a name: %s", why);
+        return -1;
+    }
+    client->anonymous = same_oid(type, GSS_C_NT_ANONYMOUS) ||
+                        neg_principal_is_anonymous(client->name, client->realm);
+    return 0;
+}
+
+/* Long enough for any account that getpwnam() could know. */
+#define LOCAL_NAME_MAX 512
+
+const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char *principal)
+{
+    krb5_context krb5 = neg_worker_krb5(worker);
+    krb5_principal parsed;
+    krb5_error_code code;
+    char local[LOCAL_NAME_MAX];
+
+    if (krb5_parse_name(krb5, principal, &parsed) != 0)
+        return NULL;
+    code = krb5_aname_to_localname(krb5, parsed, sizeof(local), local);
+    krb5_free_principal(krb5, parsed);
+    return code == 0 && *local ? apr_pstrdup(p, local) : NULL;
+}

@@ -1,0 +1,225 @@
+/* Acceptor credentials: acquired once per thread and acceptor, then used for every token. */
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <apr_thread_proc.h>
+#include <gssapi/gssapi_ext.h>
+#include <profile.h>
+
+#include "gss.h"
+
+/* An AuthNegotiateAcceptor expression may follow the Host header; only names that have a key get
+ * as far as here, but their spellings are the client's. */
+#define CREDENTIALS_MAX 64
+
+#define DEFAULT_CLOCKSKEW 300 /* krb5.conf(5) */
+
+struct neg_workers {
+    apr_threadkey_t *key;
+};
+
+struct neg_worker {
+    apr_pool_t *pool;
+    krb5_context krb5;         /* also keeps the parsed krb5.conf alive for GSSAPI's own contexts */
+    apr_hash_t *credentials;   /* neg_acceptor_key() -> gss_cred_id_t */
+    apr_time_t clockskew;
+};
+
+static char oid_krb5[] = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"; /* 1.2.840.113554.1.2.2 */
+static char oid_spnego[] = "\x2b\x06\x01\x05\x05\x02";           /* 1.3.6.1.5.5.2 */
+gss_OID_desc neg_oid_krb5 = {9, oid_krb5};
+gss_OID_desc neg_oid_spnego = {6, oid_spnego};
+
+static apr_status_t release_credential(void *cred)
+{
+    OM_uint32 minor;
+    gss_cred_id_t handle = cred;
+    gss_release_cred(&minor, &handle);
+    return APR_SUCCESS;
+}
+
+static apr_status_t free_krb5(void *krb5)
+{
+    krb5_free_context(krb5);
+    return APR_SUCCESS;
+}
+
+static void end_worker(void *worker)
+{
+    apr_pool_destroy(((neg_worker *)worker)->pool);
+}
+
+/* The thread that runs the child's own cleanups gets no destructor call from the thread library. */
+static apr_status_t end_own_worker(void *data)
+{
+    neg_workers *workers = data;
+    void *worker = NULL;
+    if (apr_threadkey_private_get(&worker, workers->key) == APR_SUCCESS && worker) {
+        apr_threadkey_private_set(NULL, workers->key);
+        end_worker(worker);
+    }
+    return APR_SUCCESS;
+}
+
+neg_workers *neg_workers_create(apr_pool_t *pchild)
+{
+    neg_workers *workers = apr_pcalloc(pchild, sizeof(*workers));
+    if (apr_threadkey_private_create(&workers->key, end_worker, pchild) != APR_SUCCESS)
+        return NULL;
+    apr_pool_cleanup_register(pchild, workers, end_own_worker, apr_pool_cleanup_null);
+    return workers;
+}
+
+static apr_time_t read_clockskew(krb5_context krb5)
+{
+    profile_t profile;
+    int seconds = DEFAULT_CLOCKSKEW;
+    if (krb5_get_profile(krb5, &profile) == 0) {
+        profile_get_integer(profile, "libdefaults", "clockskew", NULL, DEFAULT_CLOCKSKEW, &seconds);
+        profile_release(profile);
+    }
+    return apr_time_from_sec(seconds);
+}
+
+static neg_worker *create_worker(void)
+{
+    apr_pool_t *pool;
+    neg_worker *worker;
+    if (apr_pool_create(&pool, NULL) != APR_SUCCESS)
+        return NULL;
+    worker = apr_pcalloc(pool, sizeof(*worker));
+    worker->pool = pool;
+    if (krb5_init_context(&worker->krb5) != 0) {
+        apr_pool_destroy(pool);
+        return NULL;
+    }
+    apr_pool_cleanup_register(pool, worker->krb5, free_krb5, apr_pool_cleanup_null);
+    worker->credentials = apr_hash_make(pool);
+    worker->clockskew = read_clockskew(worker->krb5);
+    return worker;
+}
+
+neg_worker *neg_worker_get(neg_workers *workers)
+{
+    void *found = NULL;
+    neg_worker *worker;
+    if (apr_threadkey_private_get(&found, workers->key) == APR_SUCCESS && found)
+        return found;
+    worker = create_worker();
+    if (worker && apr_threadkey_private_set(worker, workers->key) != APR_SUCCESS) {
+        end_worker(worker);
+        return NULL;
+    }
+    return worker;
+}
+
+krb5_context neg_worker_krb5(neg_worker *worker)
+{
+    return worker->krb5;
+}
+
+apr_time_t neg_worker_clockskew(neg_worker *worker)
+{
+    return worker->clockskew;
+}
+
+const char *neg_worker_default_realm(neg_worker *worker, apr_pool_t *p)
+{
+    char *realm;
+    const char *copy;
+    if (krb5_get_default_realm(worker->krb5, &realm) != 0)
+        return NULL;
+    copy = apr_pstrdup(p, realm);
+    krb5_free_default_realm(worker->krb5, realm);
+    return copy;
+}
+
+const char *neg_acceptor_key(apr_pool_t *p, const neg_acceptor *acceptor)
+{
+    return apr_psprintf(p, "%s %u %s", acceptor->acceptor, acceptor->mechs,
+                        acceptor->keytab ? acceptor->keytab : "");
+}
+
+/* GSS_C_NO_NAME accepts with every key; "HTTP" without a host with every HTTP/ key. */
+static OM_uint32 import_acceptor(OM_uint32 *minor, const char *acceptor, gss_name_t *name)
+{
+    gss_buffer_desc text;
+    *name = GSS_C_NO_NAME;
+    if (strcmp(acceptor, "any") == 0)
+        return GSS_S_COMPLETE;
+    text.value = (void *)acceptor;
+    text.length = strlen(acceptor);
+    return gss_import_name(minor, &text, GSS_C_NT_HOSTBASED_SERVICE, name);
+}
+
+/*
+ * A SPNEGO credential that may negotiate Kerberos alone takes SPNEGO and bare Kerberos tokens.
+ * Without gss_set_neg_mechs every mechanism that is installed on the machine could be negotiated.
+ */
+static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cred_id_t *cred)
+{
+    gss_key_value_element_desc keytab = {"keytab", acceptor->keytab};
+    gss_key_value_set_desc store = {acceptor->keytab ? 1 : 0, &keytab};
+    gss_OID_set_desc wanted = {1, &neg_oid_spnego};
+    gss_OID_set_desc negotiable = {1, &neg_oid_krb5};
+    gss_name_t name;
+    OM_uint32 major, ignored;
+
+    major = import_acceptor(minor, acceptor->acceptor, &name);
+    if (GSS_ERROR(major))
+        return major;
+    major = gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &wanted, GSS_C_ACCEPT, &store,
+                                  cred, NULL, NULL);
+    gss_release_name(&ignored, &name);
+    if (GSS_ERROR(major))
+        return major;
+    major = gss_set_neg_mechs(minor, *cred, &negotiable);
+    if (GSS_ERROR(major))
+        gss_release_cred(&ignored, cred);
+    return major;
+}
+
+/* What acquiring says of a keytab is seldom the reason; reading the keytab is. */
+static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor,
+                            OM_uint32 major, OM_uint32 minor, neg_failure *failure)
+{
+    apr_array_header_t *entries;
+    const char *keytab =
+        acceptor->keytab ? acceptor->keytab : neg_keytab_default_name(p, worker->krb5);
+    const char *why = neg_keytab_list(p, worker->krb5, keytab, &entries);
+
+    failure->cause = NEG_CAUSE_KEYTAB;
+    if (why)
+        failure->text = apr_psprintf(p, "the keytab %s cannot be used: %s", keytab, why);
+    else
+        failure->text = apr_psprintf(
+            p,
+            "no key in the keytab %s may accept for AuthNegotiateAcceptor %s; it has keys of %s "
+            "(GSSAPI says: %s)",
+            keytab, acceptor->acceptor, neg_keytab_principals(p, entries, 8),
+            neg_explain_status(p, major, minor, &neg_oid_krb5));
+}
+
+gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p,
+                                    const neg_acceptor *acceptor, neg_failure *failure)
+{
+    const char *key = neg_acceptor_key(p, acceptor);
+    gss_cred_id_t cred = apr_hash_get(worker->credentials, key, APR_HASH_KEY_STRING);
+    OM_uint32 major, minor = 0;
+    int cached;
+
+    if (cred)
+        return cred;
+    major = acquire(&minor, acceptor, &cred);
+    if (GSS_ERROR(major)) {
+        explain_acquire(worker, p, acceptor, major, minor, failure);
+        return GSS_C_NO_CREDENTIAL;
+    }
+    cached = apr_hash_count(worker->credentials) < CREDENTIALS_MAX;
+    apr_pool_cleanup_register(cached ? worker->pool : p, cred, release_credential,
+                              apr_pool_cleanup_null);
+    if (cached)
+        apr_hash_set(worker->credentials, apr_pstrdup(worker->pool, key), APR_HASH_KEY_STRING,
+                     cred);
+    return cred;
+}

@@ -1,0 +1,99 @@
+/* Delegated credentials live in ccaches whose files belong to an identity's pool. */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <gssapi/gssapi_ext.h>
+
+#include "gss.h"
+
+static apr_status_t remove_file(void *path)
+{
+    return unlink(path) == 0 ? APR_SUCCESS : errno;
+}
+
+/* apr_file_mktemp makes the file itself, 0600 and with a name nobody can foresee, so that the name
+ * is ours before krb5 writes to it. */
+static const char *create_file(apr_pool_t *p, const char *directory, char **path)
+{
+    char buffer[256];
+    apr_file_t *file;
+    apr_status_t rv;
+    *path = apr_pstrcat(p, directory, "/krb5cc_negotiate_XXXXXX", NULL);
+    rv = apr_file_mktemp(&file, *path, APR_FOPEN_CREATE | APR_FOPEN_EXCL | APR_FOPEN_WRITE |
+                                           APR_FOPEN_NOCLEANUP, p);
+    if (rv != APR_SUCCESS)
+        return apr_psprintf(p, "no file can be made in %s: %s", directory,
+                            apr_strerror(rv, buffer, sizeof(buffer)));
+    apr_pool_cleanup_register(p, *path, remove_file, apr_pool_cleanup_null);
+    apr_file_close(file);
+    return NULL;
+}
+
+static const char *write_credential(apr_pool_t *p, gss_cred_id_t delegated, const char *ccache)
+{
+    gss_key_value_element_desc element = {"ccache", ccache};
+    gss_key_value_set_desc store = {1, &element};
+    OM_uint32 minor, major = gss_store_cred_into(&minor, delegated, GSS_C_INITIATE, &neg_oid_krb5,
+                                                 1, 0, &store, NULL, NULL);
+    if (GSS_ERROR(major))
+        return apr_psprintf(p, "the ccache %s cannot be written: %s", ccache,
+                            neg_explain_status(p, major, minor, &neg_oid_krb5));
+    return NULL;
+}
+
+/* Owner first: chown(2) may take permission bits away, and the wider mode must not come early. */
+static const char *set_permissions(apr_pool_t *p, const char *path, const neg_ccache_place *place)
+{
+    if ((place->uid != -1 || place->gid != -1) &&
+        lchown(path, (uid_t)place->uid, (gid_t)place->gid) != 0)
+        return apr_psprintf(p, "owner or group of the ccache %s cannot be set: %s", path,
+                            strerror(errno));
+    if (place->mode != 0600 && chmod(path, place->mode) != 0)
+        return apr_psprintf(p, "the mode of the ccache %s cannot be set: %s", path,
+                            strerror(errno));
+    return NULL;
+}
+
+const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_ccache_place *place,
+                             const char **ccache)
+{
+    char *path;
+    const char *name;
+    const char *why = create_file(p, place->directory, &path);
+    if (why)
+        return why;
+    name = apr_pstrcat(p, "FILE:", path, NULL);
+    if ((why = write_credential(p, delegated, name)) == NULL &&
+        (why = set_permissions(p, path, place)) == NULL)
+        *ccache = name;
+    else
+        apr_pool_cleanup_run(p, path, remove_file);
+    return why;
+}
+
+static apr_status_t release_credential(void *cred)
+{
+    OM_uint32 minor;
+    gss_cred_id_t handle = cred;
+    gss_release_cred(&minor, &handle);
+    return APR_SUCCESS;
+}
+
+const char *neg_ccache_open(apr_pool_t *p, const char *ccache, gss_cred_id_t *cred)
+{
+    gss_key_value_element_desc element = {"ccache", ccache};
+    gss_key_value_set_desc store = {1, &element};
+    gss_OID_set_desc mechs = {1, &neg_oid_krb5};
+    OM_uint32 minor, major = gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, &mechs,
+                                                   GSS_C_INITIATE, &store, cred, NULL, NULL);
+    if (GSS_ERROR(major))
+        return apr_psprintf(p, "the ccache %s cannot be opened: %s", ccache,
+                            neg_explain_status(p, major, minor, &neg_oid_krb5));
+    apr_pool_cleanup_register(p, *cred, release_credential, apr_pool_cleanup_null);
+    return NULL;
+}

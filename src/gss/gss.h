@@ -1,0 +1,200 @@
+/**
+ * GSSAPI and krb5 with APR pools.  No httpd here: the glue passes in what it knows and decides
+ * what is logged.
+ *
+ * Every GSS handle is released by a cleanup of the pool that it was asked for with.
+ */
+#ifndef NEG_GSS_H
+#define NEG_GSS_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <apr_time.h>
+#include <gssapi/gssapi.h>
+#include <krb5.h>
+
+#include "bytes.h"
+#include "cause.h"
+
+/* ---- credentials.c: what each thread keeps ---- */
+
+/**
+ * What a child process keeps for its threads: a key under which each of them finds its own worker.
+ * Nothing is shared between threads, because a credential handle serializes them with its mutex.
+ */
+typedef struct neg_workers neg_workers;
+
+/** One thread's krb5 context and acceptor credentials. */
+typedef struct neg_worker neg_worker;
+
+/** Which mechanisms may be negotiated, on every path alike. */
+#define NEG_MECH_KRB5 1u
+
+/** What decides which acceptor credential a location uses. */
+typedef struct {
+    const char *keytab;   /**< TYPE:residual; NULL is krb5's default */
+    const char *acceptor; /**< "any", a service ("HTTP") or a service at a host ("HTTP@host") */
+    unsigned mechs;       /**< NEG_MECH_* */
+} neg_acceptor;
+
+/** Makes the key; to be called once in a child, before its threads. NULL when APR cannot. */
+neg_workers *neg_workers_create(apr_pool_t *pchild);
+
+/** This thread's worker, made at its first use and given back when the thread ends; or NULL. */
+neg_worker *neg_worker_get(neg_workers *workers);
+
+/**
+ * This thread's credential for an acceptor; it stays the worker's.
+ * @param p       owns the failure's text
+ * @param failure filled when GSS_C_NO_CREDENTIAL is returned; cause NEG_CAUSE_KEYTAB
+ *
+ * A FILE keytab is read again by krb5 at every accept, so a rotated key needs no new credential.
+ */
+gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p,
+                                    const neg_acceptor *acceptor, neg_failure *failure);
+
+/** A text that is equal for two acceptors only when they accept the same; allocated in p. */
+const char *neg_acceptor_key(apr_pool_t *p, const neg_acceptor *acceptor);
+
+krb5_context neg_worker_krb5(neg_worker *worker);
+
+/** Tolerated clock skew; acceptors report lifetimes that are longer by this much. */
+apr_time_t neg_worker_clockskew(neg_worker *worker);
+
+/** @return the default realm, or NULL when krb5.conf names none; allocated in p. */
+const char *neg_worker_default_realm(neg_worker *worker, apr_pool_t *p);
+
+/* ---- handshake.c: one leg ---- */
+
+/** A security context that needs another leg. */
+typedef struct neg_context neg_context;
+
+/** What a completed exchange proved about a client. */
+typedef struct {
+    const char *principal; /**< display form, escaped (RFC 1964 2.1.1) */
+    const char *name;      /**< the principal without its realm */
+    const char *realm;
+    const char *mechanism; /**< "krb5" */
+    apr_time_t expires;    /**< when the ticket ends; never later */
+    int anonymous;
+    gss_cred_id_t delegated; /**< GSS_C_NO_CREDENTIAL when none came or none was wanted */
+} neg_client;
+
+typedef enum {
+    NEG_LEG_COMPLETE,
+    NEG_LEG_CONTINUE,
+    NEG_LEG_FAILED
+} neg_leg_state;
+
+typedef struct {
+    neg_leg_state state;
+    neg_bytes reply;      /**< to be sent to the client; empty when GSSAPI gives nothing */
+    neg_client client;    /**< when COMPLETE */
+    neg_context *context; /**< when CONTINUE; in the pool of the leg */
+    neg_failure failure;  /**< when FAILED */
+} neg_leg;
+
+typedef struct {
+    neg_worker *worker;
+    const neg_acceptor *acceptor;
+    neg_context *context; /**< from the leg before, or NULL; consumed */
+    neg_bytes token;
+    neg_bytes ap_req; /**< the AP-REQ in it, if any: only to explain a failure */
+    int want_delegated;
+    apr_time_t now;
+} neg_leg_input;
+
+/** Runs gss_accept_sec_context once.  Everything in *leg lives in p. */
+void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg);
+
+/** Gives a context to a pool that lives longer; it then ends with that pool. */
+neg_context *neg_context_move(neg_context *context, apr_pool_t *p);
+
+/** How many legs this context has seen. */
+int neg_context_legs(const neg_context *context);
+
+/* ---- client.c: names ---- */
+
+/**
+ * Fills *client from the completed context's source name; takes neither name nor context.
+ * @return 0, or -1 with *failure filled
+ */
+int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_failure *failure);
+
+/** The local account that auth_to_local gives a principal, or NULL when no rule fits. */
+const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char *principal);
+
+/* ---- delegate.c: where delegated credentials go ---- */
+
+typedef struct {
+    const char *directory;
+    unsigned mode; /**< permission bits of the ccache */
+    long uid;      /**< -1: as it is */
+    long gid;      /**< -1: as it is */
+} neg_ccache_place;
+
+/**
+ * Stores a delegated credential in a new FILE ccache; the file ends with the pool.
+ * @param p      owns the name and the file
+ * @param ccache FILE:path
+ * @return NULL, or a sentence (in p) that says what failed
+ */
+const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_ccache_place *place,
+                             const char **ccache);
+
+/**
+ * Opens a stored ccache as an initiator credential, released with p.
+ * @return NULL, or a sentence in p
+ */
+const char *neg_ccache_open(apr_pool_t *p, const char *ccache, gss_cred_id_t *cred);
+
+/* ---- keytab.c: what is in a keytab ---- */
+
+typedef struct {
+    const char *principal;
+    unsigned kvno;
+    int enctype;
+    const char *enctype_name;
+} neg_keytab_entry;
+
+/**
+ * Lists a keytab.
+ * @param name    TYPE:residual, NULL for krb5's default
+ * @param entries an array of neg_keytab_entry in p
+ * @return NULL, or a sentence in p
+ */
+const char *neg_keytab_list(apr_pool_t *p, krb5_context krb5, const char *name,
+                            apr_array_header_t **entries);
+
+/** TYPE:residual of krb5's default keytab, in p. */
+const char *neg_keytab_default_name(apr_pool_t *p, krb5_context krb5);
+
+/** Whether a key of this principal may accept under "any", "HTTP" or "HTTP@host". */
+int neg_keytab_serves(const char *principal, const char *acceptor);
+
+/** The principals of a listing, each once, joined with ", ", at most `most` of them. */
+const char *neg_keytab_principals(apr_pool_t *p, const apr_array_header_t *entries, int most);
+
+/* ---- explain.c: status -> cause and remedy ---- */
+
+/** What GSSAPI answered, and what it was asked: all that an explanation can be made of. */
+typedef struct {
+    OM_uint32 major;
+    OM_uint32 minor;
+    gss_OID mech;
+    const neg_leg_input *in;
+} neg_refusal;
+
+/** Finds the cause of a failed accept and writes the sentence into p. */
+void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure *failure);
+
+/** Major and minor status as GSSAPI words them; the minor needs its mechanism.  In p. */
+const char *neg_explain_status(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, gss_OID mech);
+
+/** A krb5 error as the library words it, in p. */
+const char *neg_explain_krb5(apr_pool_t *p, krb5_context krb5, krb5_error_code code);
+
+extern gss_OID_desc neg_oid_krb5;
+extern gss_OID_desc neg_oid_spnego;
+
+#endif

@@ -1,0 +1,150 @@
+/* One leg of an exchange: a token in, a token out, and what became of the security context. */
+
+#include <apr_strings.h>
+
+#include "gss.h"
+
+struct neg_context {
+    gss_ctx_id_t handle;
+    apr_pool_t *pool;
+    int legs;
+};
+
+static apr_status_t delete_context(void *data)
+{
+    neg_context *context = data;
+    OM_uint32 minor;
+    if (context->handle != GSS_C_NO_CONTEXT)
+        gss_delete_sec_context(&minor, &context->handle, GSS_C_NO_BUFFER);
+    return APR_SUCCESS;
+}
+
+static neg_context *create_context(apr_pool_t *p)
+{
+    neg_context *context = apr_pcalloc(p, sizeof(*context));
+    context->handle = GSS_C_NO_CONTEXT;
+    context->pool = p;
+    apr_pool_cleanup_register(p, context, delete_context, apr_pool_cleanup_null);
+    return context;
+}
+
+neg_context *neg_context_move(neg_context *context, apr_pool_t *p)
+{
+    neg_context *moved = create_context(p);
+    moved->handle = context->handle;
+    moved->legs = context->legs;
+    context->handle = GSS_C_NO_CONTEXT;
+    apr_pool_cleanup_run(context->pool, context, delete_context);
+    return moved;
+}
+
+int neg_context_legs(const neg_context *context)
+{
+    return context->legs;
+}
+
+static apr_status_t release_name(void *name)
+{
+    OM_uint32 minor;
+    gss_name_t handle = name;
+    gss_release_name(&minor, &handle);
+    return APR_SUCCESS;
+}
+
+static apr_status_t release_delegated(void *cred)
+{
+    OM_uint32 minor;
+    gss_cred_id_t handle = cred;
+    gss_release_cred(&minor, &handle);
+    return APR_SUCCESS;
+}
+
+static neg_bytes take_buffer(apr_pool_t *p, gss_buffer_t buffer)
+{
+    neg_bytes bytes = {NULL, 0};
+    OM_uint32 minor;
+    if (buffer->length) {
+        bytes.data = apr_pmemdup(p, buffer->value, buffer->length);
+        bytes.len = buffer->length;
+    }
+    gss_release_buffer(&minor, buffer);
+    return bytes;
+}
+
+/* What gss_accept_sec_context tells beside the token. */
+typedef struct {
+    OM_uint32 major, minor;
+    gss_name_t name;
+    gss_OID mech;
+    OM_uint32 flags;
+    OM_uint32 lifetime;
+    gss_cred_id_t delegated;
+} accepted;
+
+static void call_accept(apr_pool_t *p, const neg_leg_input *in, gss_cred_id_t cred,
+                        neg_context *context, accepted *a, neg_bytes *reply)
+{
+    gss_buffer_desc input = {in->token.len, (void *)in->token.data};
+    gss_buffer_desc output = GSS_C_EMPTY_BUFFER;
+
+    a->name = GSS_C_NO_NAME;
+    a->mech = GSS_C_NO_OID;
+    a->delegated = GSS_C_NO_CREDENTIAL;
+    a->major = gss_accept_sec_context(&a->minor, &context->handle, cred, &input,
+                                      GSS_C_NO_CHANNEL_BINDINGS, &a->name, &a->mech, &output,
+                                      &a->flags, &a->lifetime,
+                                      in->want_delegated ? &a->delegated : NULL);
+    if (a->name != GSS_C_NO_NAME)
+        apr_pool_cleanup_register(p, a->name, release_name, apr_pool_cleanup_null);
+    if (a->delegated != GSS_C_NO_CREDENTIAL)
+        apr_pool_cleanup_register(p, a->delegated, release_delegated, apr_pool_cleanup_null);
+    *reply = take_buffer(p, &output);
+    context->legs++;
+}
+
+/* MIT krb5 reports the time left plus the tolerated skew; an identity must not outlive its ticket. */
+static apr_time_t ticket_end(const accepted *a, const neg_leg_input *in)
+{
+    return in->now + apr_time_from_sec(a->lifetime) - neg_worker_clockskew(in->worker);
+}
+
+static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in, neg_leg *leg)
+{
+    neg_client *client = &leg->client;
+    leg->state = NEG_LEG_FAILED;
+    if (neg_client_read(p, a->name, client, &leg->failure) != 0)
+        return;
+    client->mechanism = "krb5";
+    client->expires = ticket_end(a, in);
+    client->anonymous |= (a->flags & GSS_C_ANON_FLAG) != 0;
+    client->delegated = a->delegated;
+    leg->state = NEG_LEG_COMPLETE;
+}
+
+void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
+{
+    neg_context *context = in->context ? in->context : create_context(p);
+    accepted a = {0};
+    gss_cred_id_t cred;
+
+    memset(leg, 0, sizeof(*leg));
+    leg->state = NEG_LEG_FAILED;
+    cred = neg_worker_credential(in->worker, p, in->acceptor, &leg->failure);
+    if (cred == GSS_C_NO_CREDENTIAL)
+        return;
+    call_accept(p, in, cred, context, &a, &leg->reply);
+    if (a.major == GSS_S_COMPLETE) {
+        complete(p, &a, in, leg);
+    }
+    else if (a.major == GSS_S_CONTINUE_NEEDED) {
+        leg->state = NEG_LEG_CONTINUE;
+        leg->context = context;
+        return;
+    }
+    else {
+        neg_refusal refusal = {a.major, a.minor, a.mech, in};
+        neg_explain_refusal(p, &refusal, &leg->failure);
+    }
+    /* Whatever is needed of it has been read: an accepted context is 6 kB for nothing. */
+    delete_context(context);
+}

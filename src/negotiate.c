@@ -1,0 +1,196 @@
+/* The scheme Negotiate (RFC 4559): one leg of an exchange. */
+
+#include <apr_strings.h>
+#include <http_ssl.h>
+
+#include "negotiate.h"
+
+/* SPNEGO with Kerberos needs three legs at most; DCE style and mechListMIC stay below this too. */
+#define LEGS_MAX 8
+
+const char neg_negotiate_name[] = "Negotiate";
+
+/* ---- The acceptor of this location ---- */
+
+static const char *evaluate_acceptor(neg_attempt *a)
+{
+    const char *error = NULL;
+    const char *text = ap_expr_str_exec(a->r, a->conf->acceptor->expr, &error);
+    if (!error && *text)
+        return text;
+    neg_attempt_refuse(a, NEG_CAUSE_INTERNAL,
+                       apr_psprintf(neg_attempt_pool(a),
+                                    "the expression of AuthNegotiateAcceptor gives no name: %s",
+                                    error ? error : "it is empty for this request"));
+    return NULL;
+}
+
+neg_outcome neg_negotiate_find_acceptor(neg_attempt *a)
+{
+    a->acceptor.keytab = a->conf->keytab;
+    a->acceptor.mechs = neg_config_mechs(a->conf);
+    a->acceptor.acceptor = neg_config_acceptor_text(a->conf);
+    if (a->conf->acceptor && a->conf->acceptor->expr &&
+        !(a->acceptor.acceptor = evaluate_acceptor(a)))
+        return NEG_REFUSED;
+    a->acceptor_key = neg_acceptor_key(neg_attempt_pool(a), &a->acceptor);
+    return NEG_UNKNOWN;
+}
+
+/* ---- What never reaches GSSAPI ---- */
+
+static neg_outcome refuse_ntlm(neg_attempt *a)
+{
+    return neg_attempt_refuse(
+        a, NEG_CAUSE_NTLM,
+        "the client sent NTLM, which is not accepted here. A browser does so when it can get no "
+        "Kerberos ticket for the name in the URL: the service principal HTTP/that-name is missing "
+        "or registered twice (setspn -Q), the URL has an IP address, the site is not in the "
+        "browser's intranet zone, or no domain controller can be reached");
+}
+
+static neg_outcome refuse_mechanism(neg_attempt *a)
+{
+    return neg_attempt_refuse(a, NEG_CAUSE_MECHANISM,
+                              "the client offers no mechanism that is accepted here "
+                              "(AuthNegotiateMechs krb5): it has to get a Kerberos ticket first");
+}
+
+static neg_outcome classify(neg_attempt *a, const char *token68, neg_bytes *bytes, neg_token *token)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    const char *why = *token68 ? neg_token_decode(p, token68, bytes)
+                               : "nothing follows the word Negotiate";
+    if (!why)
+        why = neg_token_classify(*bytes, token);
+    if (why)
+        return neg_attempt_refuse(a, NEG_CAUSE_MALFORMED,
+                                  apr_pstrcat(p, "the token cannot be read: ", why, NULL));
+    switch (token->kind) {
+    case NEG_TOKEN_NTLM:
+        return refuse_ntlm(a);
+    case NEG_TOKEN_IAKERB:
+    case NEG_TOKEN_OTHER:
+        return refuse_mechanism(a);
+    default:
+        return NEG_UNKNOWN;
+    }
+}
+
+/* ---- One leg ---- */
+
+static int is_later_leg(const neg_token *token)
+{
+    return token->kind == NEG_TOKEN_SPNEGO_NEXT || token->kind == NEG_TOKEN_KRB5_NEXT;
+}
+
+/* An initial token always begins anew; a later one needs the context that its connection holds. */
+static neg_outcome find_context(neg_attempt *a, const neg_token *token, neg_context **context)
+{
+    *context = neg_conn_take(a);
+    if (!is_later_leg(token)) {
+        *context = NULL;
+        return NEG_UNKNOWN;
+    }
+    if (!*context)
+        return neg_attempt_refuse(
+            a, NEG_CAUSE_CONTINUATION,
+            "the client continues an exchange that this connection has not begun: something "
+            "between client and server spreads one client's requests over several connections, or "
+            "the first leg was for another location");
+    if (neg_context_legs(*context) >= LEGS_MAX)
+        return neg_attempt_refuse(a, NEG_CAUSE_CONTINUATION,
+                                  "the exchange has more legs than any mechanism needs");
+    return NEG_UNKNOWN;
+}
+
+static const neg_identity *identity_of(const neg_attempt *a, const neg_client *client)
+{
+    neg_identity *identity = apr_pcalloc(neg_attempt_pool(a), sizeof(*identity));
+    identity->space = a->space;
+    identity->principal = client->principal;
+    identity->name = client->name;
+    identity->realm = client->realm;
+    identity->scheme = neg_negotiate_name;
+    identity->mechanism = client->mechanism;
+    identity->mech = NEG_MECH_KRB5;
+    identity->acceptor = a->acceptor_key;
+    identity->expires = client->expires;
+    identity->tls = ap_ssl_conn_is_ssl(a->r->connection);
+    identity->ccache_dir = neg_config_delegate_dir(a->conf);
+    return identity;
+}
+
+static neg_outcome complete(neg_attempt *a, const neg_client *client)
+{
+    if (client->anonymous)
+        return neg_attempt_refuse(a, NEG_CAUSE_ANONYMOUS,
+                                  "the ticket is anonymous: it proves that its owner can reach the "
+                                  "KDC, and nothing about who that is");
+    a->identity = identity_of(a, client);
+    a->delegated = client->delegated;
+    return NEG_GRANTED;
+}
+
+static neg_outcome hold(neg_attempt *a, neg_context *context)
+{
+    if (!neg_conn_can_hold(a->r))
+        return neg_attempt_refuse(a, NEG_CAUSE_CONNECTION,
+                                  "the exchange needs another leg, which only an HTTP/1.1 "
+                                  "connection that stays open can carry");
+    neg_conn_hold(a, context);
+    return NEG_CONTINUE;
+}
+
+static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *token,
+                              neg_context *context)
+{
+    neg_leg leg;
+    neg_leg_input input = {0};
+    if (!a->server->workers || !(input.worker = neg_worker_get(a->server->workers)))
+        return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL,
+                                  "krb5 cannot be set up in this process: look at krb5.conf");
+    input.acceptor = &a->acceptor;
+    input.context = context;
+    input.token = bytes;
+    input.ap_req = token->ap_req;
+    input.want_delegated = neg_config_delegate_dir(a->conf) != NULL;
+    input.now = apr_time_now();
+    neg_leg_accept(neg_attempt_pool(a), &input, &leg);
+
+    a->exchange->reply = leg.reply;
+    switch (leg.state) {
+    case NEG_LEG_COMPLETE:
+        return complete(a, &leg.client);
+    case NEG_LEG_CONTINUE:
+        return hold(a, leg.context);
+    default:
+        return neg_attempt_refuse(a, leg.failure.cause, leg.failure.text);
+    }
+}
+
+static neg_outcome run(neg_attempt *a, const char *token68)
+{
+    neg_bytes bytes;
+    neg_token token;
+    neg_context *context;
+    neg_outcome outcome = classify(a, token68, &bytes, &token);
+    if (outcome == NEG_UNKNOWN)
+        outcome = find_context(a, &token, &context);
+    if (outcome == NEG_UNKNOWN)
+        outcome = accept_leg(a, bytes, &token, context);
+    return outcome;
+}
+
+/* ---- The offer ---- */
+
+static const char *offer(const neg_attempt *a)
+{
+    if (apr_table_get(a->r->subprocess_env, "no-negotiate"))
+        return NULL;
+    if (a->conf->offer == NEG_OFFER_ONCE && neg_conn_has_failed(a->r))
+        return NULL;
+    return neg_negotiate_name;
+}
+
+const neg_scheme neg_negotiate_scheme = {neg_negotiate_name, offer, run};

@@ -1,0 +1,305 @@
+/**
+ * The one private header of the glue between httpd and the layers below: types, then prototypes
+ * grouped by the file that has them.
+ *
+ * An identity is a set of proven facts about a client; a location's configuration is a policy.
+ * A request is granted when an identity was proven in its protection space and the policy permits
+ * its facts: see neg_permits(), which stands on every way in.
+ */
+#ifndef NEG_NEGOTIATE_H
+#define NEG_NEGOTIATE_H
+
+#include <ap_expr.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <httpd.h>
+
+#include "cause.h"
+#include "gss.h"
+#include "mod_auth_negotiate.h"
+#include "token.h"
+
+/* The one symbol that httpd looks for; everything else stays inside (-fvisibility=hidden). */
+extern module AP_MODULE_DECLARE_DATA auth_negotiate_module __attribute__((visibility("default")));
+#ifndef NEG_MODULE_FILE /* which has AP_DECLARE_MODULE instead */
+APLOG_USE_MODULE(auth_negotiate);
+#endif
+
+/* ---- Configuration ---- */
+
+/* In every member of a configuration 0 means "not set here", so that merging is one rule. */
+
+typedef enum {
+    NEG_UNSET,
+    NEG_OFF,
+    NEG_ON
+} neg_switch;
+
+typedef enum {
+    NEG_OFFER_UNSET,
+    NEG_OFFER_ALWAYS,
+    NEG_OFFER_ONCE /**< a client whose Negotiate failed is not offered it again */
+} neg_offer;
+
+/** A word, or an expression that gives one for each request. */
+typedef struct {
+    const char *text;           /**< as configured */
+    const ap_expr_info_t *expr; /**< NULL: text is the word */
+} neg_word;
+
+typedef enum {
+    NEG_USER_PRINCIPAL,
+    NEG_USER_LOCAL, /**< auth_to_local */
+    NEG_USER_STRIP, /**< without the listed realms; the default realm when none is listed */
+    NEG_USER_EXPR
+} neg_user_form;
+
+/** AuthNegotiateUser: how REMOTE_USER is made of an identity. */
+typedef struct {
+    neg_user_form form;
+    const char *text;               /**< as configured */
+    const apr_array_header_t *realms; /**< of const char *, for NEG_USER_STRIP */
+    const ap_expr_info_t *expr;     /**< for NEG_USER_EXPR */
+} neg_user_rule;
+
+/** AuthNegotiateDelegatePerms. */
+typedef struct {
+    unsigned mode;
+    long uid, gid; /**< -1: the server's own */
+} neg_perms;
+
+/** AuthNegotiateDelegate. */
+typedef struct {
+    const char *directory; /**< of FILE: ccaches; NULL is off */
+} neg_delegate;
+
+/*
+ * The one list of configuration members: it makes the structure and its merge, so that no directive
+ * can be forgotten in either.
+ */
+#define NEG_CONF_MEMBERS(X)                                                                       \
+    X(const char *, keytab)             /* TYPE:residual */                                       \
+    X(const neg_word *, acceptor)       /* "any", "HTTP", "HTTP@host" */                          \
+    X(unsigned, mechs)                  /* NEG_MECH_* */                                          \
+    X(neg_switch, require_tls)                                                                    \
+    X(neg_switch, persist)                                                                        \
+    X(neg_offer, offer)                                                                           \
+    X(const neg_user_rule *, user)                                                                \
+    X(const neg_delegate *, delegate)                                                             \
+    X(const neg_perms *, delegate_perms)                                                          \
+    X(const char *, delegate_env)       /* the variable that names the ccache */
+
+/** A location's policy.  Immutable once merged; merges happen per request, so it owns nothing. */
+typedef struct {
+#define X(type, name) type name;
+    NEG_CONF_MEMBERS(X)
+#undef X
+    const char *where; /**< the section that it was written in; not merged */
+} neg_conf;
+
+/** A section of the configuration that has a directive of ours, for check.c. */
+typedef struct {
+    const char *where;
+    const char *file; /**< of its first directive of ours */
+    int line;
+    int negotiates; /**< it has AuthType Negotiate */
+    const neg_conf *conf;
+} neg_section;
+
+/** Per virtual host.  The workers are found here, so that no variable of the process is needed. */
+typedef struct {
+    apr_array_header_t *sections; /**< of neg_section *, while the configuration is read */
+    apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
+    neg_workers *workers;         /**< of this child; NULL in the parent */
+    struct neg_tally *tally;      /**< of this child: see report.c */
+} neg_server;
+
+/* ---- Identities ---- */
+
+/** Proven facts about a client: built whole, in one pool, const afterwards. */
+typedef struct {
+    const char *space;     /**< protection space in which it was proven */
+    const char *principal; /**< display form */
+    const char *name;      /**< the principal without its realm */
+    const char *realm;
+    const char *scheme;    /**< "Negotiate" */
+    const char *mechanism; /**< "krb5" */
+    unsigned mech;         /**< the same, as NEG_MECH_* */
+    const char *acceptor;  /**< neg_acceptor_key() of the credential that accepted */
+    apr_time_t expires;    /**< never later than the ticket */
+    int tls;               /**< proven over TLS */
+    const char *ccache_dir; /**< where a delegated credential would have been stored, or NULL */
+    const char *ccache;     /**< the delegated credential, or NULL */
+} neg_identity;
+
+/* ---- Attempts ---- */
+
+typedef enum {
+    NEG_UNKNOWN,  /**< this source knows nothing */
+    NEG_GRANTED,  /**< attempt->identity was proven */
+    NEG_CONTINUE, /**< another leg is needed: attempt->reply */
+    NEG_REFUSED   /**< attempt->failure says why, and so with which status */
+} neg_outcome;
+
+struct neg_scheme;
+
+/**
+ * What became of the credentials of a client's request: one for the request with all its
+ * subrequests and internal redirects, so that a token is never tried twice.
+ */
+typedef struct {
+    request_rec *root;               /**< the request that the client sent; its pool owns all */
+    int tried;                       /**< the Authorization header has been used */
+    neg_outcome outcome;             /**< of that use */
+    const neg_identity *identity;    /**< that it proved */
+    const struct neg_scheme *scheme; /**< that it named, if this server has it */
+    neg_bytes reply;                 /**< the token that answers it */
+    neg_failure failure;
+} neg_exchange;
+
+/** One request, or subrequest or redirect, that asks for an identity. */
+typedef struct {
+    request_rec *r;
+    neg_exchange *exchange;
+    const neg_conf *conf;
+    neg_server *server;
+    const char *space;         /**< protection space of this location */
+    neg_acceptor acceptor;     /**< that this location wants */
+    const char *acceptor_key;  /**< neg_acceptor_key() of it */
+    const neg_identity *identity; /**< proven for r; NULL until granted */
+    const char *source;           /**< NEGOTIATE_SOURCE */
+    int fresh;                    /**< the identity comes from a token of this very request */
+    gss_cred_id_t delegated;      /**< with a fresh identity, until it is stored */
+    neg_failure failure;          /**< why r is refused */
+    int authorizing;              /**< other modules are being asked: see authorize() */
+} neg_attempt;
+
+/** An authentication scheme: what it offers, and how it uses a credential. */
+typedef struct neg_scheme {
+    const char *name;
+    /** @return the challenge for this request, or NULL where it is not offered */
+    const char *(*offer)(const neg_attempt *a);
+    /** Uses the credentials; fills a->identity, a->reply or a->failure. */
+    neg_outcome (*run)(neg_attempt *a, const char *token68);
+} neg_scheme;
+
+/* ---- config.c ---- */
+
+extern const command_rec neg_commands[];
+void *neg_config_create_dir(apr_pool_t *p, char *where);
+void *neg_config_merge_dir(apr_pool_t *p, void *base, void *add);
+void *neg_config_create_server(apr_pool_t *p, server_rec *s);
+const neg_conf *neg_config_of(request_rec *r);
+neg_server *neg_config_server(server_rec *s);
+
+/* Defaults live here and nowhere else. */
+const char *neg_config_acceptor_text(const neg_conf *conf);
+const char *neg_config_delegate_dir(const neg_conf *conf);
+const char *neg_config_delegate_env(const neg_conf *conf);
+neg_perms neg_config_perms(const neg_conf *conf);
+unsigned neg_config_mechs(const neg_conf *conf);
+const char *neg_config_user_text(const neg_conf *conf);
+
+/* ---- check.c ---- */
+
+/** check_config hook: what can be seen before the start, for `-t` too.  @return OK or an error */
+int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+/** post_config hook: tells the error log what check_config warned of. */
+int neg_check_warn(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+
+/** What a section's requests will see: server, enclosing sections and itself merged, in p. */
+const neg_conf *neg_check_effective(apr_pool_t *p, server_rec *s, const neg_section *section);
+
+/* ---- dump.c ---- */
+
+/** test_config hook: `httpd -t -D DUMP_NEGOTIATE`. */
+void neg_dump(apr_pool_t *pconf, server_rec *s);
+
+/* ---- attempt.c ---- */
+
+/** A new attempt for r, in the pool of the client's request. */
+neg_attempt *neg_attempt_begin(request_rec *r);
+/** Asks the sources in turn. */
+neg_outcome neg_attempt_run(neg_attempt *a);
+/** Notes a refusal. @return NEG_REFUSED */
+neg_outcome neg_attempt_refuse(neg_attempt *a, neg_cause cause, const char *text);
+/** The attempt by which r was granted, its own or an ancestor's; NULL when not by this module. */
+neg_attempt *neg_attempt_granted(request_rec *r);
+/** The attempt of r or of its nearest ancestor that has one; NULL when none has. */
+neg_attempt *neg_attempt_nearest(request_rec *r);
+/** The pool of the client's request. */
+apr_pool_t *neg_attempt_pool(const neg_attempt *a);
+
+/**
+ * The policy: whether an identity's facts are enough for this location.  Pure.
+ * @return NULL, or a sentence why not
+ */
+const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *space,
+                        const neg_identity *identity);
+
+/** A copy in another pool; the ccache's file stays with its first owner. */
+neg_identity *neg_identity_dup(apr_pool_t *p, const neg_identity *identity);
+
+/* ---- schemes.c ---- */
+
+/** The scheme of that name if this location uses it, else NULL; compares without case. */
+const neg_scheme *neg_scheme_find(const neg_attempt *a, const char *name);
+/** All that this location uses, in the order of their challenges, ended by NULL. */
+const neg_scheme *const *neg_schemes(const neg_attempt *a);
+
+/* ---- negotiate.c: one leg ---- */
+
+extern const neg_scheme neg_negotiate_scheme;
+extern const char neg_negotiate_name[]; /**< r->ap_auth_type, known by its address */
+
+/** Finds a->acceptor, which may be an expression.  @return NEG_UNKNOWN, or NEG_REFUSED */
+neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
+
+/* ---- connection.c ---- */
+
+/** Whether a context or an identity may be kept on this connection at all (HTTP/1.1, not h2). */
+int neg_conn_can_hold(const request_rec *r);
+/** Whether it may keep an identity for this location: Persist is On and nobody stands between. */
+int neg_conn_may_remember(const neg_attempt *a);
+/** Source: an identity that this connection keeps. */
+neg_outcome neg_conn_recall(neg_attempt *a);
+/** Keeps a half-open context for the next request. */
+void neg_conn_hold(const neg_attempt *a, neg_context *context);
+/** Takes a half-open context out, if it was begun in this space with this acceptor; else NULL. */
+neg_context *neg_conn_take(const neg_attempt *a);
+/** Forgets everything and gives the pool that the next identity will live in; remember follows. */
+apr_pool_t *neg_conn_renew(const neg_attempt *a);
+void neg_conn_remember(const neg_attempt *a);
+void neg_conn_forget(const request_rec *r);
+/** Negotiate failed on this connection (AuthNegotiateOffer once). */
+void neg_conn_note_failed(const request_rec *r);
+int neg_conn_has_failed(const request_rec *r);
+
+/* ---- answer.c ---- */
+
+/** Turns an outcome into the response. @return what check_authn has to return */
+int neg_answer(neg_attempt *a, neg_outcome outcome);
+/** note_auth_failure hook: the challenges for a 401 that another module answers. */
+int neg_answer_note_failure(request_rec *r, const char *auth_type);
+
+/* ---- report.c ---- */
+
+/** This child's counters of what has been told, allocated in p. */
+struct neg_tally *neg_report_create(apr_pool_t *p);
+/** Logs a->failure: at the level of its blame once a minute for each cause, else at INFO. */
+void neg_report(const neg_attempt *a);
+const char *neg_cause_code(neg_cause cause);
+neg_blame neg_cause_blame(neg_cause cause);
+
+/* ---- publish.c ---- */
+
+/** Puts a's identity into the environment of r, which is a->r or inherits from it. */
+void neg_publish_identity(const neg_attempt *a, request_rec *r);
+/** Puts a's failure into the environment of r, for ErrorDocument. */
+void neg_publish_failure(const neg_attempt *a, request_rec *r);
+/** fixups hook: again, for subrequests and redirects that the core did not ask us about. */
+int neg_publish_fixups(request_rec *r);
+/** REMOTE_USER by this location's AuthNegotiateUser; NULL when refused. */
+const char *neg_publish_user(neg_attempt *a);
+
+#endif

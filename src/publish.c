@@ -1,0 +1,140 @@
+/* What applications see of an identity: the environment, and REMOTE_USER. */
+
+#include <apr_strings.h>
+
+#include "negotiate.h"
+
+/* ---- Variables ---- */
+
+typedef struct {
+    const neg_attempt *attempt;
+    const neg_identity *identity;
+    const char *source;
+    apr_pool_t *pool;
+} view;
+
+static const char *gss_name(const view *v)
+{
+    return v->identity->principal;
+}
+
+static const char *gss_session_expiration(const view *v)
+{
+    return apr_psprintf(v->pool, "%" APR_TIME_T_FMT, apr_time_sec(v->identity->expires));
+}
+
+static const char *negotiate_mech(const view *v)
+{
+    return v->identity->mechanism;
+}
+
+static const char *negotiate_source(const view *v)
+{
+    return v->source;
+}
+
+static const char *negotiate_realm(const view *v)
+{
+    return v->identity->realm;
+}
+
+static const struct {
+    const char *name;
+    const char *(*get)(const view *);
+} variables[] = {
+    {"GSS_NAME", gss_name},
+    {"GSS_SESSION_EXPIRATION", gss_session_expiration},
+    {"NEGOTIATE_MECH", negotiate_mech},
+    {"NEGOTIATE_REALM", negotiate_realm},
+    {"NEGOTIATE_SOURCE", negotiate_source},
+};
+
+/* Only where this location has delegation: the variable is an invitation to act as the user. */
+static void publish_ccache(const neg_attempt *a, request_rec *r)
+{
+    if (a->identity->ccache && neg_config_delegate_dir(a->conf))
+        apr_table_setn(r->subprocess_env, neg_config_delegate_env(a->conf), a->identity->ccache);
+}
+
+void neg_publish_identity(const neg_attempt *a, request_rec *r)
+{
+    view v = {a, a->identity, a->r == r ? a->source : "inherited", r->pool};
+    for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
+        apr_table_setn(r->subprocess_env, variables[i].name, variables[i].get(&v));
+    publish_ccache(a, r);
+}
+
+void neg_publish_failure(const neg_attempt *a, request_rec *r)
+{
+    apr_table_setn(r->subprocess_env, "NEGOTIATE_ERROR", neg_cause_code(a->failure.cause));
+    apr_table_setn(r->subprocess_env, "NEGOTIATE_ERROR_TEXT", a->failure.text);
+}
+
+int neg_publish_fixups(request_rec *r)
+{
+    const neg_attempt *a = neg_attempt_granted(r);
+    if (a && a->r != r)
+        neg_publish_identity(a, r);
+    if (!a && r->prev && (a = neg_attempt_nearest(r->prev)) && a->failure.cause)
+        neg_publish_failure(a, r);
+    return DECLINED;
+}
+
+/* ---- REMOTE_USER ---- */
+
+static const char *refuse_name(neg_attempt *a, const char *why)
+{
+    neg_attempt_refuse(a, NEG_CAUSE_NAME,
+                       apr_psprintf(neg_attempt_pool(a), "%s has no user name here: %s",
+                                    a->identity->principal, why));
+    return NULL;
+}
+
+static const char *local_name(neg_attempt *a)
+{
+    const char *local = NULL;
+    neg_worker *worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
+    if (worker)
+        local = neg_client_local_name(worker, neg_attempt_pool(a), a->identity->principal);
+    return local ? local
+                 : refuse_name(a, "no rule of auth_to_local in krb5.conf gives a local name for "
+                                  "this principal (AuthNegotiateUser local)");
+}
+
+static int is_stripped(const neg_attempt *a, const neg_user_rule *rule)
+{
+    neg_worker *worker;
+    const char *realm = NULL;
+    for (int i = 0; i < rule->realms->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(rule->realms, i, const char *), a->identity->realm) == 0)
+            return 1;
+    if (rule->realms->nelts == 0 && a->server->workers &&
+        (worker = neg_worker_get(a->server->workers)))
+        realm = neg_worker_default_realm(worker, neg_attempt_pool(a));
+    return realm && strcmp(realm, a->identity->realm) == 0;
+}
+
+static const char *expression(neg_attempt *a, const neg_user_rule *rule)
+{
+    const char *error = NULL;
+    const char *user = ap_expr_str_exec(a->r, rule->expr, &error);
+    if (error)
+        return refuse_name(a, apr_pstrcat(neg_attempt_pool(a), "AuthNegotiateUser: ", error, NULL));
+    return *user ? apr_pstrdup(neg_attempt_pool(a), user)
+                 : refuse_name(a, "the expression of AuthNegotiateUser is empty for it");
+}
+
+const char *neg_publish_user(neg_attempt *a)
+{
+    const neg_user_rule *rule = a->conf->user;
+    switch (rule ? rule->form : NEG_USER_PRINCIPAL) {
+    case NEG_USER_LOCAL:
+        return local_name(a);
+    case NEG_USER_STRIP:
+        return is_stripped(a, rule) ? a->identity->name : a->identity->principal;
+    case NEG_USER_EXPR:
+        return expression(a, rule);
+    default:
+        return a->identity->principal;
+    }
+}

@@ -1,0 +1,78 @@
+/* What the error log is told of a refusal, and how often. */
+
+#include <apr_atomic.h>
+#include <apr_time.h>
+
+#include "negotiate.h"
+
+#define QUIET_SECONDS 60
+
+static const struct {
+    const char *code;
+    neg_blame blame;
+} causes[NEG_CAUSE_COUNT] = {
+#define X(name, code, blame) {code, NEG_BLAME_##blame},
+    NEG_CAUSES(X)
+#undef X
+};
+
+/* Of one child.  Counting is all that threads share here, so atomic counters are enough. */
+struct neg_tally {
+    struct {
+        apr_uint32_t told_at; /* seconds since the epoch; 0: never */
+        apr_uint32_t untold;  /* refusals since then */
+    } of[NEG_CAUSE_COUNT];
+};
+
+struct neg_tally *neg_report_create(apr_pool_t *p)
+{
+    return apr_pcalloc(p, sizeof(struct neg_tally));
+}
+
+const char *neg_cause_code(neg_cause cause)
+{
+    return causes[cause].code;
+}
+
+neg_blame neg_cause_blame(neg_cause cause)
+{
+    return causes[cause].blame;
+}
+
+static int level_of(neg_blame blame)
+{
+    return blame == NEG_BLAME_SERVER ? APLOG_ERR : APLOG_WARNING;
+}
+
+/* Whether this one is to be told aloud; *untold says how many were not, since the last that was. */
+static int is_due(struct neg_tally *tally, neg_cause cause, apr_uint32_t *untold)
+{
+    apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now());
+    apr_uint32_t told_at = apr_atomic_read32(&tally->of[cause].told_at);
+    if ((told_at && now - told_at < QUIET_SECONDS) ||
+        apr_atomic_cas32(&tally->of[cause].told_at, now, told_at) != told_at) {
+        apr_atomic_inc32(&tally->of[cause].untold);
+        return 0;
+    }
+    *untold = apr_atomic_xchg32(&tally->of[cause].untold, 0);
+    return 1;
+}
+
+void neg_report(const neg_attempt *a)
+{
+    neg_cause cause = a->failure.cause;
+    const char *code = neg_cause_code(cause);
+    int level = APLOG_INFO;
+    apr_uint32_t untold = 0;
+
+    if (!a->server->tally || is_due(a->server->tally, cause, &untold))
+        level = level_of(neg_cause_blame(cause));
+    if (untold)
+        ap_log_rerror(APLOG_MARK, level, 0, a->r,
+                      "Negotiate refused (%s): %s [and %u more of this kind since it was last "
+                      "logged here; LogLevel auth_negotiate:info shows each]",
+                      code, a->failure.text, untold);
+    else
+        ap_log_rerror(APLOG_MARK, level, 0, a->r, "Negotiate refused (%s): %s", code,
+                      a->failure.text);
+}

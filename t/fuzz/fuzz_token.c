@@ -1,0 +1,60 @@
+/** Any bytes as a decoded token. */
+#include "fuzz.h"
+
+#include "token.h"
+
+static int same(neg_bytes a, neg_bytes b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/** The AP-REQ that was found is itself a token, and all of it. */
+static void check_ap_req(neg_bytes ap_req)
+{
+    neg_token bare;
+
+    PROMISE(neg_token_classify(ap_req, &bare) == NULL);
+    PROMISE(bare.kind == NEG_TOKEN_KRB5_INIT && !bare.spnego);
+    PROMISE(bare.ap_req.data == ap_req.data && bare.ap_req.len == ap_req.len);
+}
+
+/** Framing is exact: with a byte less or more it is no token.  Raw NTLM has no framing. */
+static void check_exactness(neg_bytes token)
+{
+    unsigned char *longer = malloc(token.len + 1);
+    neg_token other;
+
+    memcpy(longer, token.data, token.len);
+    longer[token.len] = 0;
+    PROMISE(neg_token_classify((neg_bytes){longer, token.len + 1}, &other) != NULL);
+    PROMISE(neg_token_classify((neg_bytes){longer, token.len - 1}, &other) != NULL);
+    free(longer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    neg_bytes token = {data, size};
+    const neg_token untouched = {NEG_TOKEN_OTHER, -1, {(const unsigned char *)"", 42}};
+    neg_token t = untouched;
+    const char *error = neg_token_classify(token, &t);
+
+    if (error) {
+        PROMISE(is_sentence(error));
+        PROMISE(t.spnego == -1 && t.ap_req.len == 42);
+        return 0;
+    }
+    PROMISE(t.spnego == 0 || t.spnego == 1);
+    PROMISE(lies_within(t.ap_req, token));
+    if (t.ap_req.len > 0) {
+        check_ap_req(t.ap_req);
+    }
+    if (t.kind == NEG_TOKEN_KRB5_INIT) {
+        PROMISE(t.ap_req.len > 0);
+    }
+    if (t.kind == NEG_TOKEN_NTLM && !t.spnego) {
+        PROMISE(same((neg_bytes){data, 8}, (neg_bytes){(const unsigned char *)"NTLMSSP", 8}));
+    } else {
+        check_exactness(token);
+    }
+    return 0;
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env perl
+# Writes the fuzzers' seeds into seeds/<target>/ beside this script: one small file of every form
+# that the code knows, so that a fuzzer starts from the inside.  The files are checked in; run this
+# again after adding one.
+use strict;
+use warnings;
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use MIME::Base64 qw(encode_base64);
+
+# A DER element with its length in the shortest form.
+sub der {
+    my ($tag, @contents) = @_;
+    my $contents = join '', @contents;
+    my $len      = length $contents;
+    my $octets   = pack('N', $len) =~ s/^\0+//r;
+    return pack('C', $tag) . ($len < 0x80 ? pack('C', $len) : pack('C', 0x80 | length $octets) . $octets) . $contents;
+}
+
+# An OBJECT IDENTIFIER from its dotted form.
+sub oid {
+    my ($first, $second, @rest) = split /\./, shift;
+    return der(0x06, pack 'w*', 40 * $first + $second, @rest);
+}
+
+my $spnego  = oid('1.3.6.1.5.5.2');
+my $krb5    = oid('1.2.840.113554.1.2.2');
+my $ms_krb5 = oid('1.2.840.48018.1.2.2');
+my $ntlm    = oid('1.3.6.1.4.1.311.2.2.10');
+my $negoex  = oid('1.3.6.1.4.1.311.2.2.30');
+my $iakerb  = oid('1.3.6.1.5.2.5');
+my $ntlmssp = "NTLMSSP\0" . pack 'VV', 1, 0xe2088297;
+
+# RFC 4120 section 5.5.1.
+sub integer { my ($context, $octets) = @_; return der(0xa0 + $context, der(0x02, $octets)) }
+
+sub encrypted_data {
+    my ($context, @kvno) = @_;
+    return der(0xa0 + $context, der(0x30, integer(0, "\x12"), @kvno, der(0xa2, der(0x04, 'cipher'))));
+}
+my $ticket = der(0x61,
+    der(0x30, integer(0, "\5"), der(0xa1, der(0x1b, 'R')), der(0xa2, der(0x30, '')), encrypted_data(3, integer(1, "\2"))));
+my $ap_req = der(0x6e,
+    der(0x30, integer(0, "\5"), integer(1, "\x0e"), der(0xa2, der(0x03, "\0\x20\0\0\0")), der(0xa3, $ticket), encrypted_data(4)));
+my $authenticator = der(0x62,
+    der(0x30,
+        integer(0, "\5"), der(0xa1, der(0x1b, 'EXAMPLE.TEST')),
+        der(0xa2, der(0x30, integer(0, "\1"), der(0xa1, der(0x30, der(0x1b, 'alice'))))),
+        der(0xa3, der(0x30, integer(0, pack 'n', 0x8003), der(0xa1, der(0x04, "\x10\0\0\0")))),
+        integer(4, "\x01\xe2\x40"), der(0xa5, der(0x18, '20240229123456Z')),
+        der(0xa6, 'subkey'), integer(7, "\1"), der(0xa8, 'data')));
+
+# RFC 2743 section 3.1, RFC 4121 section 4.1, RFC 4178 section 4.2.
+sub framed { return der(0x60, @_) }
+my $krb5_token = framed($krb5, "\1\0", $ap_req);
+sub offer    { my ($mechs, @fields) = @_; return framed($spnego, der(0xa0, der(0x30, der(0xa0, der(0x30, @$mechs)), @fields))) }
+sub response { return der(0xa1, der(0x30, @_)) }
+sub token    { return der(0xa2, der(0x04, @_)) }
+my $mic = der(0xa3, der(0x04, 'mic'));
+
+my %seeds = (
+    token => {
+        'krb5-framed'       => $krb5_token,
+        'krb5-framed-ms'    => framed($ms_krb5, "\1\0", $ap_req),
+        'krb5-framed-reply' => framed($krb5, "\2\0", der(0x6f, 'reply')),
+        'ap-req'            => $ap_req,
+        'ap-rep'            => der(0x6f, 'reply'),
+        'ntlm'              => $ntlmssp,
+        'iakerb'            => framed($iakerb, 'x'),
+        'negoex'            => framed($negoex, 'NEGOEXTS'),
+        'init-browser'      => offer([$ms_krb5, $krb5, $negoex, $ntlm], token($krb5_token)),
+        'init-bare-ap-req'  => offer([$krb5], token($ap_req)),
+        'init-no-token'     => offer([$krb5]),
+        'init-flags-mic'    => offer([$krb5], der(0xa1, der(0x03, "\1\x40")), token($krb5_token), $mic),
+        'init-junk-first'   => offer([$negoex, $krb5], token('junk')),
+        'init-ntlm'         => offer([$ntlm], token($ntlmssp)),
+        'init-krb5-is-ntlm' => offer([$krb5, $ntlm], token($ntlmssp)),
+        'init-iakerb'       => offer([$iakerb]),
+        'init-unframed'     => der(0xa0, der(0x30, der(0xa0, der(0x30, $krb5)))),
+        'resp-ap-req'       => response(der(0xa0, der(0x0a, "\1")), der(0xa1, $krb5), token($krb5_token), $mic),
+        'resp-ap-rep'       => response(token(der(0x6f, 'reply'))),
+        'resp-ntlm'         => response(token($ntlmssp)),
+        'resp-reject'       => response(der(0xa0, der(0x0a, "\2"))),
+        'long-length'       => "\x60\x82\0\x05",
+        'indefinite'        => "\x60\x80\0\0",
+    },
+    apreq => {
+        'ap-req'                => $ap_req,
+        'authenticator'         => $authenticator,
+        'authenticator-padding' => "$authenticator\0\0\0",
+    },
+    principal => {
+        'plain'     => 'alice@EXAMPLE.TEST',
+        'service'   => 'HTTP/www.example.test@EXAMPLE.TEST',
+        'escaped'   => 'alice\@ad.example.test@AD.EXAMPLE.TEST',
+        'backslash' => 'a\\\\@R',
+        'two'       => 'a@b@c',
+        'no-realm'  => 'alice',
+        'end'       => 'alice@R\\',
+        'anonymous' => 'WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS',
+    },
+    credentials => {
+        'negotiate' => 'Negotiate ' . encode_base64($krb5_token, ''),
+        'padding-1' => 'Negotiate Zm8=',
+        'padding-2' => 'Negotiate Zg==',
+        'basic'     => 'Basic YTpi',
+        'alone'     => 'Negotiate',
+        'digest'    => 'Digest username="a", realm="b"',
+        'two'       => 'Negotiate YIIB, Basic YTpi',
+        'base64url' => 'Bearer a-._~+/Z09=',
+        'spaces'    => " \tNegotiate  YIIB\t",
+    },
+);
+
+for my $target (sort keys %seeds) {
+    my $dir = dirname(__FILE__) . "/seeds/$target";
+    make_path($dir);
+    for my $name (sort keys %{ $seeds{$target} }) {
+        open my $file, '>:raw', "$dir/$name" or die "$dir/$name: $!\n";
+        print {$file} $seeds{$target}{$name};
+        close $file or die "$dir/$name: $!\n";
+    }
+}

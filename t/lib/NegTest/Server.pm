@@ -1,0 +1,186 @@
+package NegTest::Server;
+
+# One more httpd, with its own directory, port and configuration.
+
+use strict;
+use warnings;
+
+use Cwd 'abs_path';
+use File::Basename 'dirname';
+use File::Path 'make_path';
+use IO::Socket::INET;
+use NegTest::Httpd qw(httpd_program httpd_user httpd_env module_lines);
+use NegTest::Log;
+use NegTest::Ports 'free_port';
+use NegTest::Process qw(run wait_until);
+
+use constant START_SECONDS => 30;
+
+my $T_DIR = abs_path(dirname(__FILE__) . '/../..');
+my $count = 0;
+
+sub new {
+    my ($class, %opt) = @_;
+    my $stage = $opt{stage} or die 'NegTest::Server: stage is missing';
+    $count++;
+    my $self = bless {
+        stage => $stage,
+        dir   => $opt{dir} || "$stage/servers/$$-$count",
+        port  => $opt{port} || free_port(),
+        env   => { httpd_env($stage), %{ $opt{env} || {} } },
+    }, $class;
+    make_path($self->{dir});
+    $self->{log} = NegTest::Log->new("$self->{dir}/error_log");
+    $self->configure($opt{conf}, $opt{load});
+    return $self;
+}
+
+sub dir  { $_[0]{dir} }
+sub port { $_[0]{port} }
+sub log  { $_[0]{log} }
+sub url  { my ($self, $path) = @_; return "http://localhost:$self->{port}" . ($path || '/') }
+
+# Writes httpd.conf: the same frame as the test server's, then the given text.
+# @port@, @dir@, @stage@ and @keytab@ are replaced in it.
+sub configure {
+    my ($self, $text, $load) = @_;
+    my %value = (
+        stage => $self->{stage}, dir => $self->{dir}, port => $self->{port},
+        keytab => "$self->{stage}/keytab/http.keytab",
+        serverroot => $self->{stage}, documentroot => "$self->{stage}/htdocs",
+        t_logs => $self->{dir}, t_pid_file => "$self->{dir}/httpd.pid",
+        %{ module_variables() },
+    );
+    my $frame = _read("$T_DIR/conf/httpd.conf.in");
+    my ($user, $group) = httpd_user();
+    my $conf = join "\n", module_lines(),
+      defined $user ? "User $user\nGroup $group" : '',
+      "ServerName localhost:$self->{port}", $frame, defined $load ? $load : '', defined $text ? $text : '';
+    $conf =~ s/\@(\w+)\@/exists $value{lc $1} ? $value{lc $1} : die "unknown \@$1\@ in the configuration\n"/ge;
+    open my $out, '>', "$self->{dir}/httpd.conf" or die "$self->{dir}/httpd.conf: $!\n";
+    print $out $conf;
+    close $out;
+    return $self;
+}
+
+# The module under test and the example that uses it from inside.
+sub module_variables {
+    my $build = abs_path("$T_DIR/..") . '/build';
+    return {
+        neg_module  => $ENV{NEG_MODULE}  || "$build/mod_auth_negotiate.so",
+        neg_example => $ENV{NEG_EXAMPLE} || "$build/t/mod_neg_example.so",
+    };
+}
+
+# --- httpd -t ----------------------------------------------------------------
+
+sub check {
+    my ($self, @args) = @_;
+    return run([ $self->_command('-t', @args) ], env => $self->{env}, timeout => START_SECONDS);
+}
+
+sub dump {
+    my ($self, $what) = @_;
+    return $self->check('-D', "DUMP_$what");
+}
+
+# --- start and stop ----------------------------------------------------------
+
+sub start {
+    my ($self) = @_;
+    $self->try_to_start or die "httpd did not start:\n", $self->said;
+    return $self;
+}
+
+# True when it runs; otherwise said() tells why not.
+sub try_to_start {
+    my ($self) = @_;
+    $self->{process} = NegTest::Process->start(
+        [ $self->_command('-DFOREGROUND') ],
+        env    => $self->{env},
+        output => "$self->{dir}/output",
+    );
+    wait_until(sub { !$self->{process}->alive || $self->_answers }, START_SECONDS);
+    return $self->{process}->alive && $self->_answers;
+}
+
+# What it wrote to the terminal and, once that was open, to its error log.
+sub said {
+    my ($self) = @_;
+    return ($self->{process} ? $self->{process}->output : '') . $self->{log}->text;
+}
+
+sub stop    { my ($self) = @_; $self->{process}->stop if $self->{process}; return $self }
+sub running { my ($self) = @_; return $self->{process} && $self->{process}->alive }
+sub pid     { $_[0]{process}->pid }
+
+sub restart {
+    my ($self, %opt) = @_;
+    my $before = NegTest::Log->new($self->{log}->file);
+    kill $opt{graceful} ? 'USR1' : 'HUP', $self->pid;
+    return $before->wait_for(qr/resuming normal operations/, START_SECONDS) ? 1 : 0;
+}
+
+# The pids of the children, to see whether one died.
+sub children { my ($self) = @_; return children_of($self->pid) }
+
+sub children_of {
+    my ($parent) = @_;
+    my @pids;
+    for my $file (glob '/proc/[0-9]*/stat') {
+        open my $in, '<', $file or next;
+        my $line = <$in>;
+        push @pids, $1 if defined $line && $line =~ /^(\d+) \(.*\) \S (\d+) /s && $2 == $parent;
+    }
+    return sort { $a <=> $b } @pids;
+}
+
+sub _command {
+    my ($self, @args) = @_;
+    return (httpd_program(), '-d', $self->{stage}, '-f', "$self->{dir}/httpd.conf", @args);
+}
+
+sub _answers {
+    my ($self) = @_;
+    return -s "$self->{dir}/httpd.pid"
+      && IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}) ? 1 : 0;
+}
+
+sub _read {
+    my ($file) = @_;
+    open my $in, '<', $file or die "$file: $!\n";
+    local $/;
+    return scalar <$in>;
+}
+
+1;
+
+__END__
+
+=head1 NAME
+
+NegTest::Server - start, check and stop an httpd of one's own
+
+=head1 SYNOPSIS
+
+    my $server = NegTest::Server->new(stage => $dir, conf => <<'CONF', env => { ... });
+    <Location /x>
+        AuthType Negotiate
+        AuthNegotiateKeytab @keytab@
+        Require valid-user
+    </Location>
+    CONF
+    $server->start;                          # dies with what httpd said
+    $server->port; $server->url('/x'); $server->log; $server->children;
+    $server->restart(graceful => 1);
+    $server->stop;                           # also when the object goes
+
+    my $r = $server->check;                  # httpd -t: $r->{ok}, $r->{output}
+    $server->dump('NEGOTIATE')->{output};    # httpd -t -D DUMP_NEGOTIATE
+    ok !$server->try_to_start; like $server->said, qr/keytab/;
+    $server->configure($other_text);         # before the next start
+
+The C<env> given is that of httpd alone; a value of undef removes a variable.
+In tests, C<server(...)> of L<NegTest> fills in the stage.
+
+=cut

@@ -1,0 +1,48 @@
+package NegTest::Tally;
+
+# Counts test points in the TAP files that PERL_TEST_HARNESS_DUMP_TAP left.
+
+use strict;
+use warnings;
+
+use File::Find 'find';
+use TAP::Parser;
+
+# { passed, failed, skipped } of every file below the directory. A program that
+# ended badly, or ran another number of tests than it planned, is one failure more.
+sub of_directory {
+    my ($dir) = @_;
+    my %sum = (passed => 0, failed => 0, skipped => 0);
+    return \%sum if !-d $dir;
+    find({ no_chdir => 1, wanted => sub { _add(\%sum, $_) if -f } }, $dir);
+    return \%sum;
+}
+
+sub _add {
+    my ($sum, $file) = @_;
+    open my $in, '<', $file or die "$file: $!\n";
+    local $/;
+    my $parser = TAP::Parser->new({ tap => scalar(<$in>) || '' });
+    while (my $result = $parser->next) {
+        next if !$result->is_test;
+        $sum->{ !$result->is_ok ? 'failed' : $result->has_skip ? 'skipped' : 'passed' }++;
+    }
+    if    ($parser->skip_all)     { $sum->{skipped}++ }
+    elsif ($parser->parse_errors) { $sum->{failed}++ }
+    return;
+}
+
+1;
+
+__END__
+
+=head1 NAME
+
+NegTest::Tally - count what a run of tests gave
+
+=head1 SYNOPSIS
+
+    my $sum = NegTest::Tally::of_directory($dir);
+    print "$sum->{passed} $sum->{failed} $sum->{skipped}\n";
+
+=cut
