@@ -153,14 +153,15 @@ static OM_uint32 import_acceptor(OM_uint32 *minor, const char *acceptor, gss_nam
 }
 
 /*
- * A SPNEGO credential that may negotiate Kerberos alone takes SPNEGO and bare Kerberos tokens.
- * Without gss_set_neg_mechs every mechanism that is installed on the machine could be negotiated.
+ * One element for SPNEGO, one for bare Kerberos tokens.  Without gss_set_neg_mechs every mechanism
+ * that is installed on the machine could be negotiated.
  */
 static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cred_id_t *cred)
 {
     gss_key_value_element_desc keytab = {"keytab", acceptor->keytab};
     gss_key_value_set_desc store = {acceptor->keytab ? 1 : 0, &keytab};
-    gss_OID_set_desc wanted = {1, &neg_oid_spnego};
+    gss_OID_desc mechs[] = {neg_oid_krb5, neg_oid_spnego};
+    gss_OID_set_desc wanted = {2, mechs};
     gss_OID_set_desc negotiable = {1, &neg_oid_krb5};
     gss_name_t name;
     OM_uint32 major, ignored;

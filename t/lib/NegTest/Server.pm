@@ -31,36 +31,46 @@ sub new {
     }, $class;
     make_path($self->{dir});
     $self->{log} = NegTest::Log->new("$self->{dir}/error_log");
-    $self->configure($opt{conf}, $opt{load});
+    $self->configure($opt{conf});
     return $self;
 }
 
 sub dir  { $_[0]{dir} }
 sub port { $_[0]{port} }
 sub log  { $_[0]{log} }
+sub conf { $_[0]{conf} }
 sub url  { my ($self, $path) = @_; return "http://localhost:$self->{port}" . ($path || '/') }
 
 # Writes httpd.conf: the same frame as the test server's, then the given text.
 # @port@, @dir@, @stage@ and @keytab@ are replaced in it.
 sub configure {
-    my ($self, $text, $load) = @_;
-    my %value = (
-        stage => $self->{stage}, dir => $self->{dir}, port => $self->{port},
-        keytab => "$self->{stage}/keytab/http.keytab",
-        serverroot => $self->{stage}, documentroot => "$self->{stage}/htdocs",
-        t_logs => $self->{dir}, t_pid_file => "$self->{dir}/httpd.pid",
-        %{ module_variables() },
-    );
-    my $frame = _read("$T_DIR/conf/httpd.conf.in");
+    my ($self, $text) = @_;
+    $self->{conf} = $self->_fill_in(defined $text ? $text : '');
     my ($user, $group) = httpd_user();
-    my $conf = join "\n", module_lines(),
-      defined $user ? "User $user\nGroup $group" : '',
-      "ServerName localhost:$self->{port}", $frame, defined $load ? $load : '', defined $text ? $text : '';
-    $conf =~ s/\@(\w+)\@/exists $value{lc $1} ? $value{lc $1} : die "unknown \@$1\@ in the configuration\n"/ge;
+    my $frame = $self->_fill_in(_read("$T_DIR/conf/httpd.conf.in"));
     open my $out, '>', "$self->{dir}/httpd.conf" or die "$self->{dir}/httpd.conf: $!\n";
-    print $out $conf;
+    print $out module_lines();
+    print $out "User $user\nGroup $group\n" if defined $user;
+    print $out "ServerName localhost:$self->{port}\n", $frame, $self->{conf};
     close $out;
     return $self;
+}
+
+sub _fill_in {
+    my ($self, $text) = @_;
+    my %value = (
+        stage        => $self->{stage},
+        dir          => $self->{dir},
+        port         => $self->{port},
+        keytab       => "$self->{stage}/keytab/http.keytab",
+        serverroot   => $self->{stage},
+        documentroot => "$self->{stage}/htdocs",
+        t_logs       => $self->{dir},
+        t_pid_file   => "$self->{dir}/httpd.pid",
+        %{ module_variables() },
+    );
+    $text =~ s/\@(\w+)\@/exists $value{$1} ? $value{$1} : die "unknown \@$1\@ in the configuration\n"/ge;
+    return $text;
 }
 
 # The module under test and the example that uses it from inside.
@@ -172,6 +182,7 @@ NegTest::Server - start, check and stop an httpd of one's own
     CONF
     $server->start;                          # dies with what httpd said
     $server->port; $server->url('/x'); $server->log; $server->children;
+    $server->conf;                           # the text, filled in
     $server->restart(graceful => 1);
     $server->stop;                           # also when the object goes
 
