@@ -108,6 +108,13 @@ static int ask_for_credentials(neg_attempt *a)
     return refuse(a);
 }
 
+/* Shared caches keep out of what had an Authorization header, and of nothing else by themselves. */
+static void keep_from_caches(request_rec *r)
+{
+    if (!ap_find_token(r->pool, apr_table_get(r->err_headers_out, "Cache-Control"), "private"))
+        apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+}
+
 static int grant(neg_attempt *a)
 {
     request_rec *r = a->r;
@@ -124,9 +131,9 @@ static int grant(neg_attempt *a)
         if (neg_conn_may_remember(a))
             apr_table_setn(r->err_headers_out, "Persistent-Auth", "true");
     }
-    else if (!a->exchange->tried)
-        /* mod_cache keeps out of what had an Authorization header, and of nothing else. */
-        apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+    else if (!a->exchange->tried) {
+        keep_from_caches(r);
+    }
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s is %s (%s, %s)", user, a->identity->principal,
                   a->identity->mechanism, a->source);
     return OK;

@@ -2,6 +2,7 @@
 
 #include <apr_strings.h>
 #include <http_core.h>
+#include <http_protocol.h>
 #include <http_request.h>
 #include <http_ssl.h>
 
@@ -60,12 +61,13 @@ static neg_exchange *exchange_of(request_rec *r)
     return a->exchange;
 }
 
-/* The protection space (RFC 9110 section 11.5): the server as it is configured, not as the client
- * names it, and the realm.  A forward proxy's users are in a space of their own. */
+/* The protection space (RFC 9110 section 11.5): scheme and server as they are configured, not as
+ * the client names them, and the realm.  A forward proxy's users are in a space of their own. */
 static const char *space_of(request_rec *r, apr_pool_t *p)
 {
     const char *name = ap_auth_name(r);
-    return apr_psprintf(p, "%s %s:%u %s", r->proxyreq == PROXYREQ_PROXY ? "proxy" : "origin",
+    return apr_psprintf(p, "%s://%s:%u %s",
+                        r->proxyreq == PROXYREQ_PROXY ? "proxy" : ap_http_scheme(r),
                         r->server->server_hostname, (unsigned)r->server->port, name ? name : "");
 }
 

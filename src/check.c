@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <apr_strings.h>
+#include <apr_user.h>
 #include <http_core.h>
 #include <http_main.h>
 #include <mpm_common.h>
@@ -25,6 +26,7 @@
 typedef struct {
     apr_pool_t *pool;
     server_rec *main_server;
+    const char *user; /* that the children run as */
     apr_array_header_t *errors;   /* of const char * */
     apr_array_header_t *warnings; /* of const char * */
     apr_array_header_t *probes;   /* of probe: for the unprivileged child */
@@ -43,10 +45,12 @@ static void find(apr_array_header_t *findings, const char *where, const char *se
         apr_pstrcat(findings->pool, where, ": ", sentence, NULL);
 }
 
-static const char *server_user(void)
+static const char *server_user(apr_pool_t *p)
 {
-    return geteuid() == 0 && ap_unixd_config.user_name ? ap_unixd_config.user_name
-                                                       : "that starts httpd";
+    char *name;
+    if (geteuid() == 0 && ap_unixd_config.user_name)
+        return ap_unixd_config.user_name;
+    return apr_uid_name_get(&name, geteuid(), p) == APR_SUCCESS ? name : "that starts httpd";
 }
 
 /* ---- What a section's requests will see ---- */
@@ -100,30 +104,31 @@ static int serves(const apr_array_header_t *entries, const neg_conf *conf)
     return 0;
 }
 
-static const char *explain_unusable(apr_pool_t *p, const char *keytab, const char *why)
+static const char *explain_unusable(const checks *c, const char *keytab, const char *why)
 {
     const char *path = keytab_path(keytab);
     struct stat info;
     if (path && stat(path, &info) != 0 && errno == ENOENT)
-        return apr_psprintf(p,
+        return apr_psprintf(c->pool,
                             "the keytab %s does not exist. Make it (MIT: kadmin -q 'ktadd -k %s "
                             "HTTP/host.name'; Active Directory: ktpass) or write the right path in "
                             "AuthNegotiateKeytab",
                             path, path);
-    return apr_psprintf(p,
+    return apr_psprintf(c->pool,
                         "the keytab %s cannot be read by the user %s: %s. Give it to that user's "
                         "group and to nobody else (chgrp, chmod 640), and let the user through "
                         "every directory above it",
-                        keytab, server_user(), why);
+                        keytab, c->user, why);
 }
 
-static const char *probe_keytab(apr_pool_t *p, krb5_context krb5, const neg_conf *conf)
+static const char *probe_keytab(const checks *c, krb5_context krb5, const neg_conf *conf)
 {
+    apr_pool_t *p = c->pool;
     apr_array_header_t *entries;
     const char *keytab = conf->keytab ? conf->keytab : neg_keytab_default_name(p, krb5);
     const char *why = neg_keytab_list(p, krb5, keytab, &entries);
     if (why)
-        return explain_unusable(p, keytab, why);
+        return explain_unusable(c, keytab, why);
     if (!serves(entries, conf))
         return apr_psprintf(p,
                             "the keytab %s has no key for AuthNegotiateAcceptor %s, only of %s. Add "
@@ -134,16 +139,15 @@ static const char *probe_keytab(apr_pool_t *p, krb5_context krb5, const neg_conf
     return NULL;
 }
 
-static const char *probe_directory(apr_pool_t *p, const neg_conf *conf)
+static const char *probe_directory(const checks *c, const neg_conf *conf)
 {
     const char *directory = neg_config_delegate_dir(conf);
     if (access(directory, W_OK | X_OK) == 0)
         return NULL;
-    return apr_psprintf(p,
+    return apr_psprintf(c->pool,
                         "the user %s cannot write to the directory %s: %s. It has to belong to that "
                         "user, with mode 0700 (chown %s %s; chmod 700 %s)",
-                        server_user(), directory, strerror(errno), server_user(), directory,
-                        directory);
+                        c->user, directory, strerror(errno), c->user, directory, directory);
 }
 
 static int is_member(gid_t gid)
@@ -157,33 +161,33 @@ static int is_member(gid_t gid)
 }
 
 /* chown(2): only root gives files away, and others only to groups of which they are members. */
-static const char *probe_owner(apr_pool_t *p, const neg_conf *conf)
+static const char *probe_owner(const checks *c, const neg_conf *conf)
 {
     neg_perms perms = neg_config_perms(conf);
     if (geteuid() == 0)
         return NULL;
     if (perms.uid != -1 && (uid_t)perms.uid != geteuid())
-        return apr_psprintf(p,
+        return apr_psprintf(c->pool,
                             "httpd's children run as %s and cannot give files to another user; "
                             "write group: and mode:0640 (or 0660) instead of user:",
-                            server_user());
+                            c->user);
     if (perms.gid != -1 && !is_member((gid_t)perms.gid))
-        return apr_psprintf(p,
+        return apr_psprintf(c->pool,
                             "the user %s is not a member of that group and cannot give files to it; "
                             "add it to the group, or name one that it is in",
-                            server_user());
+                            c->user);
     return NULL;
 }
 
-static const char *run_probe(apr_pool_t *p, krb5_context krb5, const probe *pr)
+static const char *run_probe(const checks *c, krb5_context krb5, const probe *pr)
 {
     switch (pr->what) {
     case PROBE_KEYTAB:
-        return probe_keytab(p, krb5, pr->conf);
+        return probe_keytab(c, krb5, pr->conf);
     case PROBE_DIRECTORY:
-        return probe_directory(p, pr->conf);
+        return probe_directory(c, pr->conf);
     default:
-        return probe_owner(p, pr->conf);
+        return probe_owner(c, pr->conf);
     }
 }
 
@@ -192,12 +196,12 @@ static void run_probes(checks *c, FILE *out)
     krb5_context krb5;
     if (krb5_init_context(&krb5) != 0) {
         fprintf(out, "AuthType Negotiate: krb5.conf cannot be read by the user %s%c",
-                server_user(), 0);
+                c->user, 0);
         return;
     }
     for (int i = 0; i < c->probes->nelts; i++) {
         const probe *pr = &APR_ARRAY_IDX(c->probes, i, probe);
-        const char *why = run_probe(c->pool, krb5, pr);
+        const char *why = run_probe(c, krb5, pr);
         if (why)
             fprintf(out, "%s: %s%c", pr->where, why, 0);
     }
@@ -261,7 +265,7 @@ static void check_ccache_directory(checks *c, const char *where, const neg_conf 
         why = apr_psprintf(c->pool,
                            "the directory %s is not there: %s. Make it for the server's user alone "
                            "(install -d -m 700 -o %s %s)",
-                           directory, strerror(errno), server_user(), directory);
+                           directory, strerror(errno), c->user, directory);
     else if (!S_ISDIR(info.st_mode))
         why = apr_psprintf(c->pool, "%s is not a directory", directory);
     else if (info.st_mode & S_IWOTH)
@@ -269,7 +273,7 @@ static void check_ccache_directory(checks *c, const char *where, const neg_conf 
                            "everybody can write to the directory %s; users' tickets need one that "
                            "belongs to the server's user alone (install -d -m 700 -o %s %s/ccaches, "
                            "and name that)",
-                           directory, server_user(), directory);
+                           directory, c->user, directory);
     if (why)
         find(c->errors, where, why);
 }
@@ -343,6 +347,7 @@ int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     (void)plog;
     c.pool = ptemp;
     c.main_server = s;
+    c.user = server_user(ptemp);
     c.errors = apr_array_make(ptemp, 4, sizeof(const char *));
     c.warnings = apr_array_make(pconf, 4, sizeof(const char *));
     c.probes = apr_array_make(ptemp, 4, sizeof(probe));

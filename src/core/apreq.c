@@ -81,10 +81,7 @@ static apr_int32_t read_two_digits(neg_reader *r)
     return value;
 }
 
-/**
- * Whether the calendar has this time: what comes back from a conversion is the same.  The month
- * must have been checked; APR takes it as an index.
- */
+/** Whether the calendar has this time: what comes back from a conversion is the same. */
 static int exists(const apr_time_exp_t *parts, apr_time_t time)
 {
     apr_time_exp_t back;
@@ -113,6 +110,7 @@ static apr_time_t read_time(neg_reader *r, unsigned int explicit_tag, apr_int32_
     if (neg_read_u8(&digits) != 'Z' || neg_read_more(&digits)) {
         neg_read_fail(r, "it has a time that is not of the form YYYYMMDDHHMMSSZ");
     }
+    /* APR before 1.6.3 took the month as an index without a look at it (CVE-2017-12613). */
     if (parts.tm_mon < 0 || parts.tm_mon > 11 ||
         apr_time_exp_gmt_get(&time, &parts) != APR_SUCCESS || !exists(&parts, time)) {
         neg_read_fail(r, "it has a time that no calendar has");

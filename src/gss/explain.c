@@ -105,7 +105,7 @@ static void read_authenticator(evidence *e)
     bytes.data = (const unsigned char *)plain.data;
     bytes.len = plain.length;
     neg_authenticator_time(bytes, &e->client_time);
-    memset(plain.data, 0, plain.length); /* it may hold a subkey */
+    explicit_bzero(plain.data, plain.length); /* it may hold a subkey */
 }
 
 static void decrypt_ticket(evidence *e)

@@ -169,13 +169,15 @@ static void refuses_lengths_that_are_not_der(void **state)
     }
 }
 
-static void a_long_length_with_zeros_in_front_is_refused(void **state)
+static void the_short_form_is_used_where_it_can(void **state)
 {
     neg_bytes contents = {apr_pcalloc(pool, 0x80), 0x80};
     neg_bytes got;
 
     (void)state;
     assert_null(read_octets(JOIN(BYTES("\x04\x81\x80"), contents), &got));
+    assert_says(read_octets(JOIN(BYTES("\x04\x81\x7f"), (neg_bytes){contents.data, 0x7f}), &got),
+                "more octets");
     assert_says(read_octets(JOIN(BYTES("\x04\x82\x00\x80"), contents), &got), "more octets");
 }
 
@@ -189,7 +191,8 @@ static void reads_an_element_with_its_head(void **state)
     assert_same_bytes(neg_read_der_whole(&r, 0x04), BYTES("\x04\x00"));
     neg_read_end(&r);
     assert_null(error);
-    assert_int_equal(neg_read_der_whole(&r, 0x04).len, 0);
+    r = neg_reader_of(BYTES("\x61\x05hi"), &error);
+    assert_int_equal(neg_read_der_whole(&r, 0x61).len, 0);
     assert_sentence(error);
 }
 
@@ -300,7 +303,7 @@ int main(void)
         TEST(what_is_left_over_is_an_error),
         TEST(reads_lengths_of_every_size),
         TEST(refuses_lengths_that_are_not_der),
-        TEST(a_long_length_with_zeros_in_front_is_refused),
+        TEST(the_short_form_is_used_where_it_can),
         TEST(reads_an_element_with_its_head),
         TEST(skips_only_what_is_there),
         TEST(an_explicit_tag_holds_one_element),

@@ -27,7 +27,7 @@ my %asked;
 sub apxs {
     my ($variable) = @_;
     my $program = apxs_program();
-    return $asked{$variable} = $asked{$variable} || do {
+    return $asked{$variable} ||= do {
         my $value = run_ok([ $program, '-q', $variable ]);
         chomp $value;
         $value;

@@ -21,8 +21,10 @@ sub new {
     $flags |= GSS_C_MUTUAL_FLAG if !exists $opt{mutual} || $opt{mutual};
     $flags |= GSS_C_DELEG_FLAG                    if $opt{delegate};
     $flags |= GSS_C_DCE_STYLE | GSS_C_MUTUAL_FLAG if $opt{dce};
+    my %env = (KRB5CCNAME => $opt{ccache});
+    $env{KRB5_CONFIG} = $opt{krb5_conf} if $opt{krb5_conf};
     return bless {
-        env      => { KRB5CCNAME => $opt{ccache}, $opt{krb5_conf} ? (KRB5_CONFIG => $opt{krb5_conf}) : () },
+        env      => \%env,
         mech     => $MECHANISM{ $opt{mech} || 'spnego' }->(),
         target   => _import_name($opt{target} || 'HTTP@localhost'),
         flags    => $flags,
@@ -70,7 +72,10 @@ sub complete { $_[0]{state} eq 'complete' }
 sub error    { $_[0]{error} }
 
 # The server has proven that it holds the service's key.
-sub mutual { my ($self) = @_; return $self->complete && ($self->{got_flags} & GSS_C_MUTUAL_FLAG) ? 1 : 0 }
+sub mutual {
+    my ($self) = @_;
+    return $self->complete && ($self->{got_flags} & GSS_C_MUTUAL_FLAG) ? 1 : 0;
+}
 
 # Signs bytes with the context's key.
 sub mic {
@@ -94,7 +99,9 @@ sub fetch {
 
 sub _import_name {
     my ($text) = @_;
-    my $type = $text =~ m{/} ? GSSAPI::OID::gss_nt_krb5_name() : GSSAPI::OID::gss_nt_hostbased_service();
+    my $type = $text =~ m{/}
+      ? GSSAPI::OID::gss_nt_krb5_name()
+      : GSSAPI::OID::gss_nt_hostbased_service();
     my $name;
     my $status = GSSAPI::Name->import($name, $text, $type);
     die "name $text: ", _explain($status), "\n" if $status->major != GSS_S_COMPLETE;

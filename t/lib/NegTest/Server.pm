@@ -69,7 +69,11 @@ sub _fill_in {
         t_pid_file   => "$self->{dir}/httpd.pid",
         %{ module_variables() },
     );
-    $text =~ s/\@(\w+)\@/exists $value{$1} ? $value{$1} : die "unknown \@$1\@ in the configuration\n"/ge;
+    my $value_of = sub {
+        my ($name) = @_;
+        return exists $value{$name} ? $value{$name} : die "unknown \@$name\@ in the configuration\n";
+    };
+    $text =~ s/\@(\w+)\@/$value_of->($1)/ge;
     return $text;
 }
 
