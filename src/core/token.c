@@ -54,8 +54,8 @@ static apr_size_t base64_value(char c)
 }
 
 /**
- * Whether this is base64 to the letter.  APR's decoder stops silently at what it does not know;
- * that would give one token many spellings, and the cut off ones to GSSAPI.
+ * Whether this is base64 to the letter.  APR's decoder stops silently at what it does not know, so
+ * one token would have many spellings, and GSSAPI would get what was before the first mistake.
  */
 static const char *base64_check(const char *text)
 {

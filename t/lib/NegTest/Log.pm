@@ -46,10 +46,18 @@ sub wait_for {
 }
 
 # Whatever no run may ever show: a died child, a sanitizer's report.
-my $CRASH = qr/exit signal (?:Segm|Abort|Bus|Ill|Float)|ERROR: AddressSanitizer|runtime error:
-             |LeakSanitizer|Assertion .* failed|free\(\): |malloc\(\): |double free/x;
+my @CRASH = (
+    qr/exit signal (?:Segm|Abort|Bus|Ill|Float)/,
+    qr/ERROR: (?:Address|Leak)Sanitizer/,
+    qr/runtime error:/,
+    qr/Assertion .* failed/,
+    qr/(?:free|malloc|realloc)\(\): |double free|stack smashing/,
+);
 
-sub crashes { my ($self) = @_; return $self->lines($CRASH) }
+sub crashes {
+    my ($self) = @_;
+    return grep { my $line = $_; grep { $line =~ $_ } @CRASH } $self->lines;
+}
 
 1;
 
