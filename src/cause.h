@@ -34,7 +34,6 @@ typedef enum {
     X(WRONG_SERVICE, "wrong-service", CLIENT)                                                     \
     X(BINDINGS, "bindings", CLIENT)                                                               \
     X(REJECTED, "rejected", CLIENT)                                                               \
-    X(SPACE, "space", CLIENT)                                                                     \
     X(ANONYMOUS, "anonymous", POLICY)                                                             \
     X(NAME, "name", POLICY)                                                                       \
     X(TLS, "tls", POLICY)                                                                         \
