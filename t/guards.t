@@ -1,0 +1,309 @@
+# The code, the documents and conf/ say the same, and what docs/design.md promises of the code is
+# so. Nearly all of it reads files; httpd is only asked with -t.
+
+use strict;
+use warnings;
+
+use Apache::Test qw(-withtestmore);
+use File::Basename qw(basename dirname);
+use File::Find 'find';
+use NegTest;
+use NegTest::Httpd qw(apxs httpd_user);
+
+use constant LINES_MAX => 420;
+
+my $tree = source_dir();
+
+my %directive = directives();              # name => contexts, as config.c has them
+my @names     = sort keys %directive;
+my %entry     = directive_sections();      # name => its section of docs/directives.md
+my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
+
+plan tests => 41;
+
+# --- directives --------------------------------------------------------------
+
+cmp_ok scalar @names, '>=', 10, 'config.c has directives';
+is_deeply [ sort keys %entry ], \@names, 'docs/directives.md: every directive and no other';
+is_deeply [ sort keys %line ],  \@names, 'conf/auth_negotiate.conf: every directive and no other';
+is_deeply { map { $_ => field($_, 'Context') } keys %entry }, \%directive, 'their contexts';
+is_deeply [ grep { !field($_, 'Description') || (field($_, 'Syntax') || '') !~ /^`$_ / } keys %entry ],
+  [], 'each has a description and a syntax';
+is_deeply { map { $_ => $line{$_} } grep { defined default_of($_) } keys %entry },
+  { map { $_ => default_of($_) } grep { defined default_of($_) } keys %entry },
+  'conf/ and docs/ have the same defaults';
+
+# Every member of a configuration is reached by the directive of its name.
+is_deeply [ sort map { lc s/^AuthNegotiate//r } @names ], [ sort map { s/_//gr } members() ],
+  'NEG_CONF_MEMBERS: one for each directive';
+
+like read_file('README'), qr/AuthNegotiate/, 'README has directives';
+is_deeply [ unknown_directives($_) ], [], "$_: no directive that is none"
+  for 'README', 'CHANGES', documents();
+
+# --- httpd -t ----------------------------------------------------------------
+
+my $first  = section_lines(uncommented(), '/private');
+my $second = section_lines("<Location /private>\nAuthType Negotiate\nAuthNegotiateKeytab \@keytab\@\n</Location>\n", '/private');
+like $first, qr/^    acceptor /m, 'conf/auth_negotiate.conf, uncommented, passes httpd -t';
+is $first, $second, '... and changes nothing: its values are the defaults';
+
+for my $text (first_configuration(), examples()) {
+    my $r = server(conf => $text)->check;
+    ok $r->{ok}, 'a documented example passes httpd -t' or diag $text, $r->{output};
+}
+
+{
+    my $dump = server(conf => merging())->dump('NEGOTIATE')->{output};
+    my ($outer, $inherits, $overrides) = map { settings($dump, $_) } qw(/outer /outer/inherits /outer/overrides);
+    like $outer, qr/keytab .*acceptor .*delegate /s, 'httpd -t -D DUMP_NEGOTIATE shows settings';
+    is $inherits, $outer, 'every directive is inherited';
+    my %same = map { $_ => 1 } split /\n/, $outer;
+    is_deeply [ map { /^ +(\w+(?: TLS)?)/ } grep { $same{$_} } split /\n/, $overrides ], ['mechanisms'],
+      'every directive can be overridden (there is one mechanism)';
+}
+
+# --- variables and causes ----------------------------------------------------
+
+my $variables = read_file('docs/variables.md');
+is_deeply [ table_of('Of a client that was granted') ], [ granted_variables() ],
+  'docs/variables.md: what a granted request has';
+is_deeply [ table_of('Of a client that was refused') ], [ refused_variables() ],
+  '... what a refused one has';
+is_deeply [ table_of('Control') ], [ controls() ], '... and what the module looks at';
+
+{
+    my %status = (CLIENT => 401, POLICY => 403, SERVER => 500);
+    my (%is, %code_of);
+    for (read_file('src/cause.h') =~ /X\((\w+, "[\w-]+", \w+)\)/g) {
+        my ($name, $code, $blame) = /(\w+), "([\w-]+)", (\w+)/;
+        $is{$code} = $status{$blame};
+        $code_of{$name} = $code;
+    }
+    my %documented = section($variables, 'NEGOTIATE_ERROR') =~ /^\| `([\w-]+)` \| (\d+) \|/mg;
+    is_deeply \%documented, \%is, 'every cause, with its status';
+
+    my $code = join '', map { read_file($_) } grep { /\.c$/ } sources();
+    is_deeply [ grep { $code !~ /NEG_CAUSE_$_\b/ } sort keys %code_of ], [], 'every cause is in use';
+    my @of_readme = section(read_file('README'), 'When it does not work') =~ /^\| ([^|]+) \|/mg;
+    is_deeply [ grep { !exists $is{$_} } map { /`([a-z-]+)`/g } @of_readme ], [], 'README knows no other';
+}
+
+# --- README ------------------------------------------------------------------
+
+{
+    my %text = map { $_ => read_file($_) } 'README', documents();
+    my @missing;
+    for my $file (sort keys %text) {
+        my @links = map { dirname($file) . "/$_" } $text{$file} =~ /\]\((?!http)([^)#]+)\)/g;
+        my @paths = $text{$file} =~ m{(?<![\w/.~-])((?:src|docs|conf|tools|t)/[\w./-]*\w)}g;
+        push @missing, map { "$file: $_" } grep { !-e "$tree/$_" } @links, @paths;
+    }
+    is_deeply \@missing, [], 'every file that a document names is there';
+
+    my %is_target = map { $_ => 1 } map { split } read_file('Makefile.in') =~ /^([a-z][\w .-]*):(?!=)/mg;
+    my @targets   = $text{README} =~ /(?:^    |`)make +([a-z][\w-]*)/mg;
+    is_deeply [ grep { !$is_target{$_} } @targets ], [], 'every target of make that README names';
+
+    my @rows = map { [split] } split /\n/, run([ "$tree/tools/deps", '--print', 'build' ])->{output};
+    my ($debian) = $text{README} =~ /^    apt-get install (.*)$/m;
+    my ($fedora) = $text{README} =~ /^    dnf install (.*)$/m;
+    is $debian, join(' ', map { $_->[1] } @rows), 'the packages for Debian are those of tools/deps';
+    is $fedora, join(' ', map { split /,/, $_->[2] } @rows), '... and those for Fedora';
+
+    my ($version) = read_file('configure.ac') =~ /AC_INIT\(\[\w+\],\[([\d.]+)\]\)/;
+    like read_file('CHANGES'), qr/^\Q$version\E$/m, "CHANGES knows version $version";
+}
+
+# --- the code ----------------------------------------------------------------
+
+{
+    my %of_httpd = map { basename($_) => 1 } grep { !/\/apr\w*\.h$|\/mod_auth_negotiate\.h$/ } glob apxs('INCLUDEDIR') . '/*.h';
+    ok $of_httpd{'httpd.h'}, 'httpd has headers';
+    is_deeply [ including(qr{^src/(?:core|gss)/}, sub { $of_httpd{$_} || $_ eq 'negotiate.h' }) ], [],
+      'core and gss include no header of httpd';
+    is_deeply [ including(qr{^src/core/}, sub { /gssapi|krb5|^gss\.h/ }) ], [], 'core includes none of GSSAPI';
+    is_deeply [ files_with(qr/apr_table_(?:set|add|merge|unset)n?\([^;]*(?:_out\b|authenticate_header)/) ], ['src/answer.c'],
+      'answer.c alone writes headers';
+    is_deeply [ files_with(qr/apr_table_(?:set|add|merge|unset)n?\([^;]*subprocess_env/) ], ['src/publish.c'],
+      'publish.c alone writes the environment';
+    is_deeply [ files_with(qr/\b(?:setenv|putenv|unsetenv|umask|setlocale|chdir)\s*\(/) ], [],
+      'nothing is changed for the whole process';
+}
+
+SKIP: {
+    my @objects;
+    find({ no_chdir => 1, wanted => sub { push @objects, $_ if m{/(?:src/.*|mod_auth_negotiate)\.o$} } },
+        dirname($ENV{NEG_MODULE}));
+    skip 'the sanitizers add variables of their own', 1 if $ENV{NEG_SANITIZE_PRELOAD};
+    skip 'the objects are not beside the module', 1 if !@objects;
+    my $r = run([ 'objdump', '-t', @objects ]);
+    skip 'there is no objdump', 1 if !$r->{ok};
+    my %variable = map { $_ => 1 } $r->{output} =~ /\sO \.(?:data|bss)(?:\.(?!rel\.ro)\S+)?\t\w+\s+(?:\.hidden )?(\S+)$/mg;
+    is_deeply [ sort keys %variable ], [qw(auth_negotiate_module neg_oid_krb5 neg_oid_spnego oid_krb5 oid_spnego)],
+      'no variables that threads share, but what GSSAPI and httpd want so';
+}
+
+is_deeply [ grep { lines_of($_) > LINES_MAX } grep { !m{^t/unit/} } sources() ], [], 'no source is longer than ' . LINES_MAX . ' lines';
+is_deeply [ grep { read_file($_) =~ /[ \t]+$/m } grep { !/^LICENSE$/ } sources(), others() ], [], 'no white space at the end of lines';
+
+# --- what the code has -------------------------------------------------------
+
+sub directives {
+    my %documented = (
+        'RSRC_CONF | NO_HTACCESS' => 'server config, virtual host, directory',
+        'NO_HTACCESS'             => 'directory',
+        'OR_AUTHCFG'              => 'directory, .htaccess',
+    );
+    my $code = read_file('src/config.c');
+    die "NO_HTACCESS is something else now\n" if $code !~ /^#define NO_HTACCESS \(ACCESS_CONF\)$/m;
+    my %found = $code =~ /AP_INIT_\w+\("(AuthNegotiate\w+)",[^;{]*?,\s*((?:[A-Z]+_[A-Z_]+)(?: \| [A-Z_]+)*),\s*"/g;
+    my $count = () = $code =~ /AP_INIT_\w+\("AuthNegotiate/g;
+    die "the table of directives is written differently now\n" if $count != keys %found;
+    return map { $_ => $documented{ $found{$_} } || $found{$_} } keys %found;
+}
+
+sub members {
+    my ($list) = read_file('src/negotiate.h') =~ /#define NEG_CONF_MEMBERS\(X\)((?:.*\\\n)+.*)/;
+    return $list =~ /X\([^,]+, (\w+)\)/g;
+}
+
+sub granted_variables {
+    my ($default) = read_file('src/config.c') =~ /#define DEFAULT_DELEGATE_ENV "(\w+)"/;
+    my @names = read_file('src/publish.c') =~ /^    \{"(\w+)", \w+\},$/mg;
+    return sort $default, @names;
+}
+sub refused_variables {
+    my @names = read_file("src/publish.c") =~ /apr_table_setn\(r->subprocess_env, "(\w+)"/g;
+    return sort @names;
+}
+
+sub controls {
+    my %found = map { $_ => 1 } map { read_file($_) =~ /apr_table_get\([^;]*subprocess_env, "([\w-]+)"\)/g } grep { /\.c$/ } sources();
+    return sort keys %found;
+}
+
+sub sources {
+    my @files = qw(mod_auth_negotiate.c mod_auth_negotiate.h);
+    find({ no_chdir => 1, wanted => sub { push @files, substr $_, 1 + length $tree if /\.(?:c|h|pm|pl|t)$/ } },
+        map { "$tree/$_" } qw(src t));
+    return sort grep { basename($_) !~ /^\./ } @files;
+}
+
+sub others {
+    return map { substr $_, 1 + length $tree }
+      grep { -f } map { glob "$tree/$_" } qw(README LICENSE NOTICE CHANGES Makefile.in configure.ac tools/* docs/* conf/* t/conf/* t/TEST .ci/*);
+}
+
+sub including {
+    my ($where, $is_bad) = @_;
+    my @found;
+    for my $file (grep { $_ =~ $where } sources()) {
+        push @found, map { "$file: $_" } grep { $is_bad->() } read_file($file) =~ /^\s*#\s*include\s*[<"]([^>"]+)/mg;
+    }
+    return @found;
+}
+
+sub files_with {
+    my ($pattern) = @_;
+    return grep { m{^(?:src/|mod_)} && read_file($_) =~ $pattern } sources();
+}
+
+# --- what the documents have -------------------------------------------------
+
+sub documents { return map { "docs/$_.md" } qw(design directives modules variables) }
+
+sub section {
+    my ($text, $title) = @_;
+    return $text =~ /^## \Q$title\E\n(.*?)(?=^## |\z)/ms ? $1 : '';
+}
+
+sub table_of {
+    my @names = section($variables, $_[0]) =~ /^\| `([\w-]+)` \|/mg;
+    return sort @names;
+}
+
+sub directive_sections {
+    my $text = read_file('docs/directives.md');
+    return map { $_ => section($text, $_) } $text =~ /^## (Auth\w+)$/mg;
+}
+
+sub field { my ($name, $field) = @_; return $entry{$name} =~ /^- \*\*$field:\*\* (.*)$/m ? $1 : undef }
+sub default_of { my ($name) = @_; return (field($name, 'Default') || '') =~ /^`$name (.*)`$/ ? $1 : undef }
+
+# The documents may only speak of what there is; one policy of Chromium is named like ours.
+sub unknown_directives {
+    my ($file) = @_;
+    return grep { !$directive{$_} && $_ ne "AuthNegotiateDelegateAllowlist" } read_file($file) =~ /\b(AuthNegotiate[A-Z]\w*)/g;
+}
+
+# --- configurations ----------------------------------------------------------
+
+sub uncommented { return staged(read_file('conf/auth_negotiate.conf') =~ s/^#(?=\S|    )//mgr) }
+
+sub configuration_lines {
+    return uncommented() =~ /^ *(AuthNegotiate\w+) (.*?)$/mg;
+}
+
+# A document's paths, users and groups, as they are in this run.
+sub staged {
+    my ($text) = @_;
+    my $group = httpd_user() ? (httpd_user())[1] : getgrgid $);
+    $text =~ s{/etc/apache2/http\.keytab}{\@keytab\@}g;
+    $text =~ s{/var/lib/apache2/ccaches}{\@stage\@/delegated}g;
+    $text =~ s{group:webapp}{group:$group}g;
+    return $text;
+}
+
+sub first_configuration {
+    my ($text) = section(read_file('README'), 'A first configuration') =~ /^((?:    .*\n)+)/m;
+    return staged($text);
+}
+
+# The last indented lines of each directive's section.
+sub examples {
+    my @lines = map { $entry{$_} =~ /^(    $_ .*)$/mg } sort keys %entry;
+    die "a directive has no example\n" if @lines < @names;
+    return staged(join "\n", '<Location "/x">', @lines, '</Location>', '');
+}
+
+# Directive, outer value, inner value.
+sub merging {
+    my @table = (
+        [ AuthNegotiateKeytab        => '@keytab@',                '"FILE:/@keytab@"' ],
+        [ AuthNegotiateAcceptor      => 'any',                     'HTTP@localhost' ],
+        [ AuthNegotiateMechs         => 'krb5',                    'krb5' ],
+        [ AuthNegotiateRequireTLS    => 'On',                      'Off' ],
+        [ AuthNegotiatePersist       => 'On',                      'Off' ],
+        [ AuthNegotiateOffer         => 'once',                    'always' ],
+        [ AuthNegotiateUser          => 'strip EXAMPLE.TEST',      'principal' ],
+        [ AuthNegotiateDelegate      => 'FILE:@stage@/delegated',  'FILE:@stage@/rcache' ],
+        [ AuthNegotiateDelegatePerms => 'mode:0640',               'mode:0600' ],
+        [ AuthNegotiateDelegateEnv   => 'OUTER',                   'KRB5CCNAME' ],
+    );
+    die "a directive is missing in this table\n" if "@names" ne join ' ', sort map { $_->[0] } @table;
+    my ($outer, $inner) = map { my $i = $_; join '', map { "$_->[0] $_->[$i]\n" } @table } 1, 2;
+    return "<Location /outer>\nAuthType Negotiate\n$outer</Location>\n"
+      . "<Location /outer/inherits>\nAuthType Negotiate\n</Location>\n"
+      . "<Location /outer/overrides>\nAuthType Negotiate\n$inner</Location>\n";
+}
+
+# What the dump says of a section, without the keys.
+sub settings {
+    my ($dump, $where) = @_;
+    my ($lines) = $dump =~ m{^  \Q$where\E: .*\n((?:    .*\n)+)}m;
+    return defined $lines ? $lines =~ s/^ {18}.*\n//mgr : "nothing of $where in:\n$dump";
+}
+
+sub section_lines { my ($conf, $where) = @_; return settings(server(conf => $conf)->dump('NEGOTIATE')->{output}, $where) }
+
+# --- files -------------------------------------------------------------------
+
+sub read_file {
+    my ($name) = @_;
+    open my $in, '<', "$tree/$name" or die "$name: $!\n";
+    local $/;
+    return scalar <$in>;
+}
+
+sub lines_of { my $text = read_file($_[0]); return $text =~ tr/\n// }
