@@ -60,6 +60,21 @@ int neg_conn_can_hold(const request_rec *r)
            r->connection->keepalive != AP_CONN_CLOSE;
 }
 
+/* httpd says so only when it answers (ap_set_keepalive), and then by these rules. */
+static int stays_open(const request_rec *r)
+{
+    const server_rec *s = r->server;
+    return s->keep_alive && s->keep_alive_timeout > 0 &&
+           (s->keep_alive_max == 0 || s->keep_alive_max > r->connection->keepalives) &&
+           !apr_table_get(r->subprocess_env, "nokeepalive") &&
+           !ap_find_token(r->pool, apr_table_get(r->headers_in, "Connection"), "close");
+}
+
+int neg_conn_can_continue(const request_rec *r)
+{
+    return neg_conn_can_hold(r) && stays_open(r);
+}
+
 /* Somebody between client and server may put several clients' requests on one connection. */
 static int is_direct(const request_rec *r)
 {
