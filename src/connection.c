@@ -104,9 +104,7 @@ neg_outcome neg_conn_recall(neg_attempt *a)
 
 apr_pool_t *neg_conn_renew(const neg_attempt *a)
 {
-    neg_conn *conn = renew(a->r);
-    conn->failed = 0;
-    return conn->pool;
+    return renew(a->r)->pool;
 }
 
 void neg_conn_remember(const neg_attempt *a)
@@ -146,6 +144,13 @@ void neg_conn_note_failed(const request_rec *r)
 {
     if (neg_conn_can_hold(r))
         make(r)->failed = 1;
+}
+
+void neg_conn_note_worked(const request_rec *r)
+{
+    neg_conn *conn = r->connection->master ? NULL : find(r);
+    if (conn)
+        conn->failed = 0;
 }
 
 int neg_conn_has_failed(const request_rec *r)

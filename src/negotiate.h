@@ -275,6 +275,8 @@ void neg_conn_remember(const neg_attempt *a);
 void neg_conn_forget(const request_rec *r);
 /** Negotiate failed on this connection (AuthNegotiateOffer once). */
 void neg_conn_note_failed(const request_rec *r);
+/** Negotiate worked, so the client may be offered it again. */
+void neg_conn_note_worked(const request_rec *r);
 int neg_conn_has_failed(const request_rec *r);
 
 /* ---- answer.c ---- */
