@@ -11,7 +11,7 @@ use NegTest::Spnego qw(mech_list neg_token_init neg_token_resp parse_neg_token_r
 
 use constant REJECT => 'Negotiate oQcwBaADCgEC';
 
-plan tests => 231;
+plan tests => 235;
 
 my $page = '/auth/env.pl';
 
@@ -337,6 +337,18 @@ for (
     $log->mark;
     $http->send_raw("GET $page $protocol\r\nHost: localhost\r\n${header}Authorization: $start\r\n\r\n");
     refused_ok $http->read_response, 'connection', $what;
+}
+# A stream of HTTP/2 is no connection.
+SKIP: {
+    skip 'this curl has no HTTP/2', 4 if curl(ccache('alice'), '--version') !~ /\bHTTP2\b/;
+    my $main   = error_log();
+    my @h2     = ('--include', '--http2', '--cacert', stage_dir() . '/tls/ca.crt');
+    my $output = curl(ccache('alice'), @h2, '-H', 'Authorization: ' . negotiate(neg_token_init()), url($page, 'tls'));
+    like $output, qr{^HTTP/2 401}m, 'a first leg on HTTP/2: 401';
+    like $output, qr/^www-authenticate: @{[REJECT]}\r$/mi, '... a SPNEGO reject';
+    ok $main->wait_for(qr/Negotiate refused \(connection\): /), '... the log says connection';
+    $output = curl(ccache('alice'), @h2, '-H', 'Authorization: ' . initiator('alice')->authorization, url($page, 'tls'));
+    like $output, qr{^HTTP/2 200.*^REMOTE_USER=alice\@EXAMPLE\.TEST$}ms, 'one leg is enough for HTTP/2: 200';
 }
 {
     my $http = connection();
