@@ -233,6 +233,7 @@ static neg_outcome settle(neg_attempt *a)
 {
     int remember = neg_conn_may_remember(a);
     apr_pool_t *owner = neg_attempt_pool(a);
+    neg_conn_note_worked(a->r);
     if (remember)
         owner = neg_conn_renew(a);
     else

@@ -60,6 +60,21 @@ int neg_conn_can_hold(const request_rec *r)
            r->connection->keepalive != AP_CONN_CLOSE;
 }
 
+/* httpd says so only when it answers (ap_set_keepalive), and then by these rules. */
+static int stays_open(const request_rec *r)
+{
+    const server_rec *s = r->server;
+    return s->keep_alive && s->keep_alive_timeout > 0 &&
+           (s->keep_alive_max == 0 || s->keep_alive_max > r->connection->keepalives) &&
+           !apr_table_get(r->subprocess_env, "nokeepalive") &&
+           !ap_find_token(r->pool, apr_table_get(r->headers_in, "Connection"), "close");
+}
+
+int neg_conn_can_continue(const request_rec *r)
+{
+    return neg_conn_can_hold(r) && stays_open(r);
+}
+
 /* Somebody between client and server may put several clients' requests on one connection. */
 static int is_direct(const request_rec *r)
 {
@@ -89,9 +104,7 @@ neg_outcome neg_conn_recall(neg_attempt *a)
 
 apr_pool_t *neg_conn_renew(const neg_attempt *a)
 {
-    neg_conn *conn = renew(a->r);
-    conn->failed = 0;
-    return conn->pool;
+    return renew(a->r)->pool;
 }
 
 void neg_conn_remember(const neg_attempt *a)
@@ -131,6 +144,13 @@ void neg_conn_note_failed(const request_rec *r)
 {
     if (neg_conn_can_hold(r))
         make(r)->failed = 1;
+}
+
+void neg_conn_note_worked(const request_rec *r)
+{
+    neg_conn *conn = r->connection->master ? NULL : find(r);
+    if (conn)
+        conn->failed = 0;
 }
 
 int neg_conn_has_failed(const request_rec *r)

@@ -134,10 +134,12 @@ static neg_outcome complete(neg_attempt *a, const neg_client *client)
 
 static neg_outcome hold(neg_attempt *a, neg_context *context)
 {
-    if (!neg_conn_can_hold(a->r))
+    if (!neg_conn_can_continue(a->r)) {
+        a->exchange->reply.len = 0; /* it would ask for the leg that nothing can carry */
         return neg_attempt_refuse(a, NEG_CAUSE_CONNECTION,
                                   "the exchange needs another leg, which only an HTTP/1.1 "
-                                  "connection that stays open can carry");
+                                  "connection that stays open can carry (KeepAlive On)");
+    }
     neg_conn_hold(a, context);
     return NEG_CONTINUE;
 }

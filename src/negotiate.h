@@ -259,6 +259,8 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
 
 /** Whether a context or an identity may be kept on this connection at all (HTTP/1.1, not h2). */
 int neg_conn_can_hold(const request_rec *r);
+/** Whether it will also see the client's next request, as far as can be told before the answer. */
+int neg_conn_can_continue(const request_rec *r);
 /** Whether it may keep an identity for this location: Persist is On and nobody stands between. */
 int neg_conn_may_remember(const neg_attempt *a);
 /** Source: an identity that this connection keeps. */
@@ -273,6 +275,8 @@ void neg_conn_remember(const neg_attempt *a);
 void neg_conn_forget(const request_rec *r);
 /** Negotiate failed on this connection (AuthNegotiateOffer once). */
 void neg_conn_note_failed(const request_rec *r);
+/** Negotiate worked, so the client may be offered it again. */
+void neg_conn_note_worked(const request_rec *r);
 int neg_conn_has_failed(const request_rec *r);
 
 /* ---- answer.c ---- */

@@ -292,7 +292,10 @@ static void read_supported_mech(neg_reader *r)
     neg_read_end(&field);
 }
 
-/** A later leg's token: of the mechanism agreed upon, so only what looks like Kerberos is read. */
+/**
+ * A later leg's token: of the mechanism agreed upon, which is Kerberos.  The frame of another one
+ * must not get through: GSSAPI chooses by it whom to give the token to, whatever was agreed upon.
+ */
 static void read_response_token(neg_reader *r, neg_token *t)
 {
     neg_bytes response = neg_read_der_field(r, NEG_DER_CONTEXT(2), NEG_DER_OCTET_STRING);
@@ -305,7 +308,11 @@ static void read_response_token(neg_reader *r, neg_token *t)
     if (neg_read_der_next_is(&inner, TAG_AP_REQ)) {
         t->ap_req = neg_read_der_whole(&inner, TAG_AP_REQ);
     } else if (neg_read_der_next_is(&inner, TAG_FRAME)) {
-        (void)read_mech_frame(&inner, t);
+        mech_id mech = read_mech_frame(&inner, t);
+
+        if (mech != MECH_KRB5) {
+            t->kind = mech == MECH_IAKERB ? NEG_TOKEN_IAKERB : NEG_TOKEN_OTHER;
+        }
     } else {
         (void)neg_read_rest(&inner);
     }

@@ -7,7 +7,7 @@
 #include "gss.h"
 #include "principal.h"
 
-static int same_oid(gss_OID a, gss_OID b)
+int neg_same_oid(gss_OID a, gss_OID b)
 {
     return a && b && a->length == b->length && memcmp(a->elements, b->elements, a->length) == 0;
 }
@@ -36,7 +36,7 @@ int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_fail
         failure->text = apr_psprintf(p, "the client's principal cannot be used as a name: %s", why);
         return -1;
     }
-    client->anonymous = same_oid(type, GSS_C_NT_ANONYMOUS) ||
+    client->anonymous = neg_same_oid(type, GSS_C_NT_ANONYMOUS) ||
                         neg_principal_is_anonymous(client->name, client->realm);
     return 0;
 }

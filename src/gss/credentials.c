@@ -153,30 +153,41 @@ static OM_uint32 import_acceptor(OM_uint32 *minor, const char *acceptor, gss_nam
 }
 
 /*
- * One element for SPNEGO, one for bare Kerberos tokens.  Without gss_set_neg_mechs every mechanism
- * that is installed on the machine could be negotiated.
+ * One element for bare Kerberos tokens, one for SPNEGO.  Kerberos' comes first and alone: acquired
+ * together one would be enough, and SPNEGO's is to be had from any mechanism that is installed on
+ * the machine, with no key at all.  Without gss_set_neg_mechs any of them could be negotiated, too.
  */
-static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cred_id_t *cred)
+static OM_uint32 acquire_elements(OM_uint32 *minor, const neg_acceptor *acceptor, gss_name_t name,
+                                  gss_cred_id_t *cred)
 {
     gss_key_value_element_desc keytab = {"keytab", acceptor->keytab};
     gss_key_value_set_desc store = {acceptor->keytab ? 1 : 0, &keytab};
-    gss_OID_desc mechs[] = {neg_oid_krb5, neg_oid_spnego};
-    gss_OID_set_desc wanted = {2, mechs};
-    gss_OID_set_desc negotiable = {1, &neg_oid_krb5};
+    gss_OID_set_desc krb5 = {1, &neg_oid_krb5};
+    OM_uint32 major, ignored;
+
+    major = gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &krb5, GSS_C_ACCEPT, &store, cred,
+                                  NULL, NULL);
+    if (GSS_ERROR(major))
+        return major;
+    major = gss_add_cred_from(minor, *cred, name, &neg_oid_spnego, GSS_C_ACCEPT, GSS_C_INDEFINITE,
+                              GSS_C_INDEFINITE, &store, NULL, NULL, NULL, NULL);
+    if (!GSS_ERROR(major))
+        major = gss_set_neg_mechs(minor, *cred, &krb5);
+    if (GSS_ERROR(major))
+        gss_release_cred(&ignored, cred);
+    return major;
+}
+
+static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cred_id_t *cred)
+{
     gss_name_t name;
     OM_uint32 major, ignored;
 
     major = import_acceptor(minor, acceptor->acceptor, &name);
     if (GSS_ERROR(major))
         return major;
-    major = gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &wanted, GSS_C_ACCEPT, &store,
-                                  cred, NULL, NULL);
+    major = acquire_elements(minor, acceptor, name, cred);
     gss_release_name(&ignored, &name);
-    if (GSS_ERROR(major))
-        return major;
-    major = gss_set_neg_mechs(minor, *cred, &negotiable);
-    if (GSS_ERROR(major))
-        gss_release_cred(&ignored, cred);
     return major;
 }
 

@@ -112,6 +112,11 @@ static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in, 
 {
     neg_client *client = &leg->client;
     leg->state = NEG_LEG_FAILED;
+    if (!neg_same_oid(a->mech, &neg_oid_krb5)) {
+        leg->failure.cause = NEG_CAUSE_MECHANISM;
+        leg->failure.text = "GSSAPI accepted the client by another mechanism than Kerberos";
+        return;
+    }
     if (neg_client_read(p, a->name, client, &leg->failure) != 0)
         return;
     client->mechanism = "krb5";
