@@ -121,6 +121,7 @@ static int grant(neg_attempt *a)
     char *user;
     neg_publish_identity(a, r); /* first: AuthNegotiateUser may be an expression over it */
     if (!(user = (char *)neg_publish_user(a))) {
+        neg_publish_nothing(a, r);
         a->identity = NULL;
         return refuse(a);
     }

@@ -299,6 +299,8 @@ neg_blame neg_cause_blame(neg_cause cause);
 
 /** Puts a's identity into the environment of r, which is a->r or inherits from it. */
 void neg_publish_identity(const neg_attempt *a, request_rec *r);
+/** Takes it out again: an identity without a user name is none. */
+void neg_publish_nothing(const neg_attempt *a, request_rec *r);
 /** Puts a's failure into the environment of r, for ErrorDocument. */
 void neg_publish_failure(const neg_attempt *a, request_rec *r);
 /** fixups hook: again, for subrequests and redirects that the core did not ask us about. */

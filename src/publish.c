@@ -64,6 +64,13 @@ void neg_publish_identity(const neg_attempt *a, request_rec *r)
     publish_ccache(a, r);
 }
 
+void neg_publish_nothing(const neg_attempt *a, request_rec *r)
+{
+    for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
+        apr_table_unset(r->subprocess_env, variables[i].name);
+    apr_table_unset(r->subprocess_env, neg_config_delegate_env(a->conf));
+}
+
 void neg_publish_failure(const neg_attempt *a, request_rec *r)
 {
     apr_table_setn(r->subprocess_env, "NEGOTIATE_ERROR", neg_cause_code(a->failure.cause));
