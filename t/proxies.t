@@ -23,7 +23,7 @@ my $backend = server(conf => <<'CONF')->start;
     </Location>
 CONF
 
-my $proxy = server(conf => <<'CONF' =~ s/BACKEND/$backend->url('')/er);
+my $proxy = server(conf => <<'CONF' =~ s{BACKEND}{$backend->url('/seen/')}er);
     ScriptAliasMatch "^/[^/]+/env\.pl" "@stage@/cgi-bin/env.pl"
     AuthNegotiateKeytab "@keytab@"
     ProxyRequests On
@@ -39,7 +39,7 @@ my $proxy = server(conf => <<'CONF' =~ s/BACKEND/$backend->url('')/er);
         AuthName "test"
         Require valid-user
     </Location>
-    ProxyPass "/reverse/" "BACKEND/seen/"
+    ProxyPass "/reverse/" "BACKEND"
 CONF
 $proxy->start;
 
