@@ -64,6 +64,8 @@ static int challenge(const neg_attempt *a, const neg_scheme *failed)
     const char *name = authenticate_header(a->r);
     int offered = 0;
     apr_table_unset(a->r->err_headers_out, name);
+    if (neg_attempt_lacks_tls(a)) /* another module's 401 comes before our own refusal */
+        return 0;
     for (const neg_scheme *const *scheme = neg_schemes(a); *scheme; scheme++) {
         const char *text = challenge_of(a, *scheme, failed);
         if (text) {

@@ -261,7 +261,7 @@ static neg_outcome admit(neg_attempt *a)
                                            a->identity->principal, why));
 }
 
-static int lacks_tls(const neg_attempt *a)
+int neg_attempt_lacks_tls(const neg_attempt *a)
 {
     return a->conf->require_tls == NEG_ON && !ap_ssl_conn_is_ssl(a->r->connection);
 }
@@ -292,7 +292,7 @@ static neg_outcome ask_sources(neg_attempt *a)
 
 static neg_outcome prepare(neg_attempt *a)
 {
-    if (lacks_tls(a))
+    if (neg_attempt_lacks_tls(a))
         return neg_attempt_refuse(a, NEG_CAUSE_TLS,
                                   "AuthNegotiateRequireTLS is On here, and this connection is not "
                                   "encrypted: redirect http:// to https://, or let TLS end where "
