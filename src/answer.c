@@ -21,10 +21,10 @@ static const char *with_token(const neg_attempt *a, neg_bytes token)
 
 /* err_headers_out is sent with every status and survives internal redirects, where it is the same
  * table: what an earlier attempt of this request wrote is replaced, not repeated. */
-static void send_token(const neg_attempt *a)
+static void send_token(const neg_attempt *a, request_rec *r)
 {
     if (a->exchange->reply.len)
-        apr_table_setn(a->r->err_headers_out, authenticate_header(a->r),
+        apr_table_setn(r->err_headers_out, authenticate_header(r),
                        with_token(a, a->exchange->reply));
 }
 
@@ -64,6 +64,8 @@ static int challenge(const neg_attempt *a, const neg_scheme *failed)
     const char *name = authenticate_header(a->r);
     int offered = 0;
     apr_table_unset(a->r->err_headers_out, name);
+    if (neg_attempt_lacks_tls(a)) /* another module's 401 comes before our own refusal */
+        return 0;
     for (const neg_scheme *const *scheme = neg_schemes(a); *scheme; scheme++) {
         const char *text = challenge_of(a, *scheme, failed);
         if (text) {
@@ -86,7 +88,7 @@ static int refuse(neg_attempt *a)
             return HTTP_UNAUTHORIZED;
         return HTTP_FORBIDDEN;
     case NEG_BLAME_POLICY:
-        send_token(a);
+        send_token(a, a->r);
         return HTTP_FORBIDDEN;
     default:
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -115,6 +117,15 @@ static void keep_from_caches(request_rec *r)
         apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
 }
 
+/* A subrequest has no answer of its own: what the client has to know, the answer that contains it
+ * must say, or the one for which it only looked ahead (mod_rewrite's LA-U). */
+static request_rec *answered(request_rec *r)
+{
+    while (r->main)
+        r = r->main;
+    return r;
+}
+
 static int grant(neg_attempt *a)
 {
     request_rec *r = a->r;
@@ -128,12 +139,12 @@ static int grant(neg_attempt *a)
     r->user = user;
     r->ap_auth_type = (char *)neg_negotiate_name;
     if (a->fresh) {
-        send_token(a);
+        send_token(a, answered(r));
         if (neg_conn_may_remember(a))
-            apr_table_setn(r->err_headers_out, "Persistent-Auth", "true");
+            apr_table_setn(answered(r)->err_headers_out, "Persistent-Auth", "true");
     }
     else if (!a->exchange->tried) {
-        keep_from_caches(r);
+        keep_from_caches(answered(r));
     }
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s is %s (%s, %s)", user, a->identity->principal,
                   a->identity->mechanism, a->source);
@@ -147,7 +158,7 @@ int neg_answer(neg_attempt *a, neg_outcome outcome)
         return grant(a);
     case NEG_CONTINUE:
         apr_table_unset(a->r->err_headers_out, authenticate_header(a->r));
-        send_token(a);
+        send_token(a, a->r);
         return HTTP_UNAUTHORIZED;
     case NEG_REFUSED:
         return refuse(a);

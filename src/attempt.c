@@ -262,7 +262,7 @@ static neg_outcome admit(neg_attempt *a)
                                            a->identity->principal, why));
 }
 
-static int lacks_tls(const neg_attempt *a)
+int neg_attempt_lacks_tls(const neg_attempt *a)
 {
     return a->conf->require_tls == NEG_ON && !ap_ssl_conn_is_ssl(a->r->connection);
 }
@@ -291,17 +291,23 @@ static neg_outcome ask_sources(neg_attempt *a)
     return NEG_UNKNOWN;
 }
 
-neg_outcome neg_attempt_run(neg_attempt *a)
+static neg_outcome prepare(neg_attempt *a)
 {
-    neg_outcome outcome;
-    if (lacks_tls(a))
+    if (neg_attempt_lacks_tls(a))
         return neg_attempt_refuse(a, NEG_CAUSE_TLS,
                                   "AuthNegotiateRequireTLS is On here, and this connection is not "
                                   "encrypted: redirect http:// to https://, or let TLS end where "
                                   "httpd sees it");
-    outcome = neg_negotiate_find_acceptor(a);
+    return neg_negotiate_find_acceptor(a);
+}
+
+neg_outcome neg_attempt_run(neg_attempt *a)
+{
+    neg_outcome outcome = prepare(a);
     if (outcome != NEG_REFUSED)
         outcome = ask_sources(a);
+    else if (authorization_of(a) && !a->exchange->tried)
+        neg_conn_forget(a->r); /* who comes with a new credential is no longer who was there */
     if (outcome != NEG_GRANTED)
         a->identity = NULL;
     return outcome;

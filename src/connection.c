@@ -54,9 +54,17 @@ static neg_conn *renew(const request_rec *r)
     return conn;
 }
 
+/* A subrequest has neither version nor answer of its own. */
+static const request_rec *main_of(const request_rec *r)
+{
+    while (r->main)
+        r = r->main;
+    return r;
+}
+
 int neg_conn_can_hold(const request_rec *r)
 {
-    return r->connection->master == NULL && r->proto_num >= HTTP_VERSION(1, 1) &&
+    return r->connection->master == NULL && main_of(r)->proto_num >= HTTP_VERSION(1, 1) &&
            r->connection->keepalive != AP_CONN_CLOSE;
 }
 
@@ -75,28 +83,44 @@ int neg_conn_can_continue(const request_rec *r)
     return neg_conn_can_hold(r) && stays_open(r);
 }
 
-/* Somebody between client and server may put several clients' requests on one connection. */
+/*
+ * Somebody between client and server may put several clients' requests on one connection.
+ * mod_remoteip takes the header away that it believed, and the address in it may be the proxy's
+ * own, whose machine has clients too: but then the request no longer has the connection's.
+ */
 static int is_direct(const request_rec *r)
 {
     return !apr_table_get(r->headers_in, "Via") && !apr_table_get(r->headers_in, "Forwarded") &&
            !apr_table_get(r->headers_in, "X-Forwarded-For") &&
+           r->useragent_addr == r->connection->client_addr &&
            strcmp(r->useragent_ip, r->connection->client_ip) == 0;
+}
+
+/* A page that includes a protected part may have been sent to here: then it is too late to say
+ * Persistent-Auth, or to tell caches that it has become private. */
+static int has_begun(const request_rec *r)
+{
+    return main_of(r)->sent_bodyct != 0;
 }
 
 int neg_conn_may_remember(const neg_attempt *a)
 {
-    return a->conf->persist == NEG_ON && neg_conn_can_hold(a->r) && is_direct(a->r);
+    return a->conf->persist == NEG_ON && neg_conn_can_hold(a->r) && is_direct(a->r) &&
+           !has_begun(a->r);
 }
 
 neg_outcome neg_conn_recall(neg_attempt *a)
 {
-    neg_conn *conn = neg_conn_may_remember(a) ? find(a->r) : NULL;
+    neg_conn *conn = neg_conn_can_hold(a->r) ? find(a->r) : NULL;
     if (!conn || !conn->identity)
         return NEG_UNKNOWN;
-    if (conn->identity->expires <= apr_time_now()) {
+    /* Whoever stands between now may have stood there before without a word. */
+    if (conn->identity->expires <= apr_time_now() || !is_direct(a->r)) {
         clear(conn);
         return NEG_UNKNOWN;
     }
+    if (!neg_conn_may_remember(a))
+        return NEG_UNKNOWN;
     /* A copy, since a request may outlive what its connection knows. */
     a->identity = neg_identity_dup(neg_attempt_pool(a), conn->identity);
     return NEG_GRANTED;

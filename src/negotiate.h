@@ -223,6 +223,8 @@ neg_attempt *neg_attempt_begin(request_rec *r);
 neg_outcome neg_attempt_run(neg_attempt *a);
 /** Notes a refusal. @return NEG_REFUSED */
 neg_outcome neg_attempt_refuse(neg_attempt *a, neg_cause cause, const char *text);
+/** Whether the location asks for TLS, and this connection has none. */
+int neg_attempt_lacks_tls(const neg_attempt *a);
 /** The attempt by which r was granted, its own or an ancestor's; NULL when not by this module. */
 neg_attempt *neg_attempt_granted(request_rec *r);
 /** The attempt of r or of its nearest ancestor that has one; NULL when none has. */

@@ -102,10 +102,12 @@ static void call_accept(apr_pool_t *p, const neg_leg_input *in, gss_cred_id_t cr
     context->legs++;
 }
 
-/* MIT krb5 reports the time left plus the tolerated skew; an identity must not outlive its ticket. */
+/* MIT krb5 reports the time left plus the tolerated skew, in whole seconds; an identity must not
+ * outlive its ticket by a fraction of one. */
 static apr_time_t ticket_end(const accepted *a, const neg_leg_input *in)
 {
-    return in->now + apr_time_from_sec(a->lifetime) - neg_worker_clockskew(in->worker);
+    return apr_time_from_sec(apr_time_sec(in->now) + a->lifetime) -
+           neg_worker_clockskew(in->worker);
 }
 
 static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in, neg_leg *leg)

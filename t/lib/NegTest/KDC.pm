@@ -26,6 +26,7 @@ sub start {
     my $self = bless {
         dir    => $opt{dir},
         realms => $opt{realms} || [REALM],
+        kdcdefaults => $opt{kdcdefaults} || {},
         port   => free_port(),
     }, $class;
     make_path("$self->{dir}/ccache");
@@ -220,6 +221,7 @@ END
 sub _write_kdc_conf {
     my ($self) = @_;
     my $dir    = $self->{dir};
+    my $extra  = join '', map { "    $_ = $self->{kdcdefaults}{$_}\n" } sort keys %{ $self->{kdcdefaults} };
     my $realms = join '', map { <<"END" } $self->realms;
     $_ = {
         database_name = $dir/$_.db
@@ -235,6 +237,7 @@ END
 [kdcdefaults]
     kdc_listen = 127.0.0.1:$self->{port}
     kdc_tcp_listen = 127.0.0.1:$self->{port}
+$extra
 [realms]
 $realms
 [logging]
@@ -315,7 +318,9 @@ NegTest::KDC - a private MIT KDC
 =head1 SYNOPSIS
 
     my $kdc = NegTest::KDC->start(dir => "$dir/kdc",
-                                  realms => ['EXAMPLE.TEST', 'OTHER.TEST']);
+                                  realms => ['EXAMPLE.TEST', 'OTHER.TEST'],
+                                  libdefaults => { ... },    # of its krb5.conf
+                                  kdcdefaults => { ... });   # of its kdc.conf
     $kdc->add_principal('alice', password => 'alice');
     $kdc->add_principal('bob', password => 'bob', max_life => '5 minutes',
                         attributes => { allow_forwardable => 0 });
