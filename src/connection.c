@@ -12,6 +12,7 @@
 
 typedef struct {
     apr_pool_t *pool; /* of everything below; made when there is something to keep */
+    const server_rec *server; /* where it was; two virtual hosts may be named alike, or not at all */
     const neg_identity *identity;
     neg_context *context; /* half-open */
     const char *space;    /* where it was begun */
@@ -90,9 +91,12 @@ int neg_conn_can_continue(const request_rec *r)
  */
 static int is_direct(const request_rec *r)
 {
-    return !apr_table_get(r->headers_in, "Via") && !apr_table_get(r->headers_in, "Forwarded") &&
-           !apr_table_get(r->headers_in, "X-Forwarded-For") &&
-           r->useragent_addr == r->connection->client_addr &&
+    static const char *const traces[] = {"Via",              "Forwarded",         "X-Forwarded-For",
+                                         "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"};
+    for (size_t i = 0; i < sizeof(traces) / sizeof(*traces); i++)
+        if (apr_table_get(r->headers_in, traces[i]))
+            return 0;
+    return r->useragent_addr == r->connection->client_addr &&
            strcmp(r->useragent_ip, r->connection->client_ip) == 0;
 }
 
@@ -119,7 +123,7 @@ neg_outcome neg_conn_recall(neg_attempt *a)
         clear(conn);
         return NEG_UNKNOWN;
     }
-    if (!neg_conn_may_remember(a))
+    if (!neg_conn_may_remember(a) || conn->server != a->r->server)
         return NEG_UNKNOWN;
     /* A copy, since a request may outlive what its connection knows. */
     a->identity = neg_identity_dup(neg_attempt_pool(a), conn->identity);
@@ -134,6 +138,7 @@ apr_pool_t *neg_conn_renew(const neg_attempt *a)
 void neg_conn_remember(const neg_attempt *a)
 {
     neg_conn *conn = find(a->r);
+    conn->server = a->r->server;
     conn->identity = neg_identity_dup(conn->pool, a->identity);
 }
 
@@ -147,6 +152,7 @@ void neg_conn_forget(const request_rec *r)
 void neg_conn_hold(const neg_attempt *a, neg_context *context)
 {
     neg_conn *conn = renew(a->r);
+    conn->server = a->r->server;
     conn->context = neg_context_move(context, conn->pool);
     conn->space = apr_pstrdup(conn->pool, a->space);
     conn->acceptor = apr_pstrdup(conn->pool, a->acceptor_key);
@@ -158,7 +164,8 @@ neg_context *neg_conn_take(const neg_attempt *a)
     neg_context *context = NULL;
     if (!conn || !conn->context)
         return NULL;
-    if (strcmp(conn->space, a->space) == 0 && strcmp(conn->acceptor, a->acceptor_key) == 0)
+    if (conn->server == a->r->server && strcmp(conn->space, a->space) == 0 &&
+        strcmp(conn->acceptor, a->acceptor_key) == 0)
         context = neg_context_move(conn->context, neg_attempt_pool(a));
     clear(conn);
     return context;

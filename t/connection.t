@@ -58,6 +58,13 @@ my $server = server(conf => <<'CONF');
     <VirtualHost 127.0.0.1:@port@>
         ServerName other.test:@port@
     </VirtualHost>
+    # Two hosts without a name of their own.
+    <VirtualHost 127.0.0.1:@port@>
+        ServerAlias nameless1.test
+    </VirtualHost>
+    <VirtualHost 127.0.0.1:@port@>
+        ServerAlias nameless2.test
+    </VirtualHost>
     # Knows of another client only by mod_remoteip, which takes the header away.
     <VirtualHost 127.0.0.1:@port@>
         ServerName proxied.test:@port@
@@ -162,6 +169,16 @@ subtest 'a virtual host is a space of its own' => sub {
     is user($http->get(env_of('a'))), $ALICE, 'the first host has not forgotten';
     is user($http->get(env_of('a'), Host => 'other.test', token('bob'))), $BOB, 'bob at the other host';
     is user($http->get(env_of('a'))), 401, '... replaces alice';
+
+    $http = connection();
+    is user($http->get(env_of('a'), Host => 'nameless1.test', token('alice'))), $ALICE, 'a host without a name';
+    is user($http->get(env_of('a'), Host => 'nameless2.test')), 401, '... is not the same as another one';
+
+    my $gss = initiator('alice', dce => 1);
+    my $r   = $http->get(env_of('a'), Host => 'nameless1.test', Authorization => $gss->authorization);
+    my @second = (Authorization => $gss->authorization($r->token));
+    is user($http->get(env_of('a'), Host => 'nameless2.test', @second)), 401, '... nor for a second leg';
+    is user($http->get(env_of('a'), Host => 'nameless1.test', @second)), 401, '... which has then come too late';
 };
 
 subtest 'an answer other than 200 does not poison the connection' => sub {
@@ -221,6 +238,9 @@ subtest 'not with somebody between' => sub {
         [ Via               => '1.1 proxy' ],
         [ Forwarded         => 'for=192.0.2.1' ],
         [ 'X-Forwarded-For' => '192.0.2.1' ],
+        [ 'X-Forwarded-Host' => 'www.example.test' ],
+        [ 'X-Forwarded-Proto' => 'https' ],
+        [ 'X-Real-IP'       => '192.0.2.1' ],
     );
     for my $header (@between) {
         my $http = connection();
