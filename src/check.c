@@ -26,7 +26,8 @@
 typedef struct {
     apr_pool_t *pool;
     server_rec *main_server;
-    const char *user; /* that the children run as */
+    const char *user;             /* as whom the children run */
+    krb5_context krb5;            /* NULL when krb5.conf cannot be read */
     apr_array_header_t *errors;   /* of const char * */
     apr_array_header_t *warnings; /* of const char * */
     apr_array_header_t *probes;   /* of probe: for the unprivileged child */
@@ -36,21 +37,31 @@ typedef struct {
 typedef struct {
     const char *where; /* "AuthNegotiateKeytab (in /x, file:line)": how a finding begins */
     const neg_conf *conf;
-    enum { PROBE_KEYTAB, PROBE_DIRECTORY, PROBE_OWNER } what;
+    enum { PROBE_KEYTAB, PROBE_KEY, PROBE_DIRECTORY, PROBE_OWNER } what;
 } probe;
 
+/* Once: what is wrong with a server's keytab is wrong in each of its sections. */
 static void find(apr_array_header_t *findings, const char *where, const char *sentence)
 {
+    for (int i = 0; i < findings->nelts; i++) {
+        const char *told = APR_ARRAY_IDX(findings, i, const char *);
+        apr_size_t longer = strlen(told) - strlen(sentence);
+        if (strlen(told) > strlen(sentence) && strcmp(told + longer, sentence) == 0)
+            return;
+    }
     APR_ARRAY_PUSH(findings, const char *) =
         apr_pstrcat(findings->pool, where, ": ", sentence, NULL);
 }
 
+/* To be asked before privileges are dropped. */
 static const char *server_user(apr_pool_t *p)
 {
     char *name;
     if (geteuid() == 0 && ap_unixd_config.user_name)
         return ap_unixd_config.user_name;
-    return apr_uid_name_get(&name, geteuid(), p) == APR_SUCCESS ? name : "that starts httpd";
+    return apr_uid_name_get(&name, geteuid(), p) == APR_SUCCESS
+               ? name
+               : apr_psprintf(p, "%ld", (long)geteuid());
 }
 
 /* ---- What a section's requests will see ---- */
@@ -104,7 +115,14 @@ static int serves(const apr_array_header_t *entries, const neg_conf *conf)
     return 0;
 }
 
-static const char *explain_unusable(const checks *c, const char *keytab, const char *why)
+static const char *effective_keytab(checks *c, const neg_conf *conf)
+{
+    if (conf->keytab)
+        return conf->keytab;
+    return c->krb5 ? neg_keytab_default_name(c->pool, c->krb5) : "";
+}
+
+static const char *explain_unusable(checks *c, const char *keytab, const char *why)
 {
     const char *path = keytab_path(keytab);
     struct stat info;
@@ -114,6 +132,12 @@ static const char *explain_unusable(const checks *c, const char *keytab, const c
                             "HTTP/host.name'; Active Directory: ktpass) or write the right path in "
                             "AuthNegotiateKeytab",
                             path, path);
+    if (path && access(path, R_OK) == 0)
+        return apr_psprintf(c->pool,
+                            "the file %s is no keytab that krb5 can read: %s. Make it anew (MIT: "
+                            "kadmin -q 'ktadd -k FILE HTTP/host.name'; Active Directory: ktpass) or "
+                            "write the right path in AuthNegotiateKeytab",
+                            path, why);
     return apr_psprintf(c->pool,
                         "the keytab %s cannot be read by the user %s: %s. Give it to that user's "
                         "group and to nobody else (chgrp, chmod 640), and let the user through "
@@ -121,25 +145,28 @@ static const char *explain_unusable(const checks *c, const char *keytab, const c
                         keytab, c->user, why);
 }
 
-static const char *probe_keytab(const checks *c, krb5_context krb5, const neg_conf *conf)
+static const char *probe_keytab(checks *c, const neg_conf *conf, apr_array_header_t **entries)
 {
-    apr_pool_t *p = c->pool;
-    apr_array_header_t *entries;
-    const char *keytab = conf->keytab ? conf->keytab : neg_keytab_default_name(p, krb5);
-    const char *why = neg_keytab_list(p, krb5, keytab, &entries);
-    if (why)
-        return explain_unusable(c, keytab, why);
-    if (!serves(entries, conf))
-        return apr_psprintf(p,
-                            "the keytab %s has no key for AuthNegotiateAcceptor %s, only of %s. Add "
-                            "the key of HTTP/host.name, the name in the users' URL, or name the key "
-                            "that is there in AuthNegotiateAcceptor",
-                            keytab, neg_config_acceptor_text(conf),
-                            neg_keytab_principals(p, entries, 6));
-    return NULL;
+    const char *keytab = effective_keytab(c, conf);
+    const char *why = neg_keytab_list(c->pool, c->krb5, keytab, entries);
+    return why ? explain_unusable(c, keytab, why) : NULL;
 }
 
-static const char *probe_directory(const checks *c, const neg_conf *conf)
+static const char *probe_key(checks *c, const neg_conf *conf)
+{
+    apr_array_header_t *entries;
+    const char *why = probe_keytab(c, conf, &entries);
+    if (why || serves(entries, conf))
+        return why;
+    return apr_psprintf(c->pool,
+                        "the keytab %s has no key for AuthNegotiateAcceptor %s, only of %s. Add "
+                        "the key of HTTP/host.name, the name in the users' URL, or name the key "
+                        "that is there in AuthNegotiateAcceptor",
+                        effective_keytab(c, conf), neg_config_acceptor_text(conf),
+                        neg_keytab_principals(c->pool, entries, 6));
+}
+
+static const char *probe_directory(checks *c, const neg_conf *conf)
 {
     const char *directory = neg_config_delegate_dir(conf);
     if (access(directory, W_OK | X_OK) == 0)
@@ -161,7 +188,7 @@ static int is_member(gid_t gid)
 }
 
 /* chown(2): only root gives files away, and others only to groups of which they are members. */
-static const char *probe_owner(const checks *c, const neg_conf *conf)
+static const char *probe_owner(checks *c, const neg_conf *conf)
 {
     neg_perms perms = neg_config_perms(conf);
     if (geteuid() == 0)
@@ -179,11 +206,14 @@ static const char *probe_owner(const checks *c, const neg_conf *conf)
     return NULL;
 }
 
-static const char *run_probe(const checks *c, krb5_context krb5, const probe *pr)
+static const char *run_probe(checks *c, const probe *pr)
 {
+    apr_array_header_t *entries;
     switch (pr->what) {
     case PROBE_KEYTAB:
-        return probe_keytab(c, krb5, pr->conf);
+        return probe_keytab(c, pr->conf, &entries);
+    case PROBE_KEY:
+        return probe_key(c, pr->conf);
     case PROBE_DIRECTORY:
         return probe_directory(c, pr->conf);
     default:
@@ -193,17 +223,17 @@ static const char *run_probe(const checks *c, krb5_context krb5, const probe *pr
 
 static void run_probes(checks *c, FILE *out)
 {
-    krb5_context krb5;
-    if (krb5_init_context(&krb5) != 0) {
-        fprintf(out, "AuthType Negotiate: krb5.conf cannot be read by the user %s%c",
-                c->user, 0);
+    if (krb5_init_context(&c->krb5) != 0) {
+        fprintf(out, "AuthType Negotiate%ckrb5.conf cannot be read by the user %s; make it, and "
+                     "every file that it includes, readable for everybody (chmod o+r)%c",
+                0, c->user, 0);
         return;
     }
     for (int i = 0; i < c->probes->nelts; i++) {
         const probe *pr = &APR_ARRAY_IDX(c->probes, i, probe);
-        const char *why = run_probe(c, krb5, pr);
+        const char *why = run_probe(c, pr);
         if (why)
-            fprintf(out, "%s: %s%c", pr->where, why, 0);
+            fprintf(out, "%s%c%s%c", pr->where, 0, why, 0);
     }
 }
 
@@ -211,11 +241,13 @@ static void run_probes(checks *c, FILE *out)
 
 static void take_findings(checks *c, FILE *in)
 {
-    char *line = NULL;
-    size_t size = 0;
-    while (getdelim(&line, &size, 0, in) > 0)
-        APR_ARRAY_PUSH(c->errors, const char *) = apr_pstrdup(c->pool, line);
-    free(line);
+    char *where = NULL, *sentence = NULL;
+    size_t where_size = 0, sentence_size = 0;
+    while (getdelim(&where, &where_size, 0, in) > 0 &&
+           getdelim(&sentence, &sentence_size, 0, in) > 0)
+        find(c->errors, where, sentence);
+    free(where);
+    free(sentence);
 }
 
 static void probe_as_child(checks *c)
@@ -247,7 +279,7 @@ static void probe_as_child(checks *c)
 static void check_keytab_mode(checks *c, const char *where, const neg_conf *conf)
 {
     struct stat info;
-    const char *path = conf->keytab ? keytab_path(conf->keytab) : NULL;
+    const char *path = keytab_path(effective_keytab(c, conf));
     if (path && stat(path, &info) == 0 && info.st_mode & S_IROTH)
         find(c->warnings, where,
              apr_psprintf(c->pool,
@@ -267,7 +299,10 @@ static void check_ccache_directory(checks *c, const char *where, const neg_conf 
                            "(install -d -m 700 -o %s %s)",
                            directory, strerror(errno), c->user, directory);
     else if (!S_ISDIR(info.st_mode))
-        why = apr_psprintf(c->pool, "%s is not a directory", directory);
+        why = apr_psprintf(c->pool,
+                           "%s is not a directory. Name one that belongs to the server's user alone "
+                           "(install -d -m 700 -o %s %s.d)",
+                           directory, c->user, directory);
     else if (info.st_mode & S_IWOTH)
         why = apr_psprintf(c->pool,
                            "everybody can write to the directory %s; users' tickets need one that "
@@ -299,21 +334,44 @@ static int any_keytab(server_rec *servers)
     return 0;
 }
 
-/* A keytab that a section does not name may come from a section around it that no check can see
- * (<If>, <Files>): krb5's default is only insisted on where no other is named anywhere. */
+static int negotiates(server_rec *s, const neg_section *section)
+{
+    const apr_array_header_t *sections = neg_config_server(s)->sections;
+    for (int i = 0; i < sections->nelts; i++) {
+        const neg_section *outer = APR_ARRAY_IDX(sections, i, const neg_section *);
+        if (outer->negotiates && encloses(outer, section))
+            return 1;
+    }
+    return section->negotiates;
+}
+
+/* The file is looked at where it is named; whether its keys fit, where clients are asked for
+ * tickets, since only there it is known which ones may accept.  A keytab that such a section does
+ * not name may come from a section around it that no check can see (<If>, <Files>): krb5's default
+ * is only insisted on where no other is named anywhere. */
+static void check_keytab(checks *c, server_rec *s, const neg_section *section,
+                         const neg_conf *conf, const char *at)
+{
+    const neg_conf *own = section->conf;
+    const char *where =
+        apr_pstrcat(c->pool, own->keytab ? "AuthNegotiateKeytab" : "AuthType Negotiate", at, NULL);
+    int keyed = (section->negotiates || own->keytab || own->acceptor) && negotiates(s, section) &&
+                (conf->keytab || !any_keytab(c->main_server));
+    if (own->keytab || keyed)
+        check_keytab_mode(c, where, conf);
+    if (keyed)
+        add_probe(c, where, conf, PROBE_KEY);
+    else if (own->keytab)
+        add_probe(c, where, conf, PROBE_KEYTAB);
+}
+
 static void check_section(checks *c, server_rec *s, const neg_section *section)
 {
     const neg_conf *own = section->conf;
     const neg_conf *conf = neg_check_effective(c->pool, s, section);
     const char *at = apr_psprintf(c->pool, " (in %s, %s:%d)", section->where, section->file,
                                   section->line);
-    if (own->keytab || (section->negotiates && (conf->keytab || !any_keytab(c->main_server)))) {
-        const char *where =
-            apr_pstrcat(c->pool, own->keytab ? "AuthNegotiateKeytab" : "AuthType Negotiate", at,
-                        NULL);
-        check_keytab_mode(c, where, conf);
-        add_probe(c, where, conf, PROBE_KEYTAB);
-    }
+    check_keytab(c, s, section, conf, at);
     if (own->delegate && own->delegate->directory) {
         const char *where = apr_pstrcat(c->pool, "AuthNegotiateDelegate", at, NULL);
         int found = c->errors->nelts;
@@ -348,12 +406,16 @@ int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     c.pool = ptemp;
     c.main_server = s;
     c.user = server_user(ptemp);
+    if (krb5_init_context(&c.krb5) != 0)
+        c.krb5 = NULL;
     c.errors = apr_array_make(ptemp, 4, sizeof(const char *));
     c.warnings = apr_array_make(pconf, 4, sizeof(const char *));
     c.probes = apr_array_make(ptemp, 4, sizeof(probe));
     for (server_rec *server = s; server; server = server->next)
         check_server(&c, server);
     probe_as_child(&c);
+    if (c.krb5)
+        krb5_free_context(c.krb5);
 
     tell(c.errors, APLOG_STARTUP | APLOG_ERR, s);
     if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST)
