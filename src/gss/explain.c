@@ -150,10 +150,10 @@ static const char *duration(apr_pool_t *p, apr_time_t time)
     if (seconds < 120)
         return apr_psprintf(p, "%ld seconds", seconds);
     if (seconds < 2 * 3600)
-        return apr_psprintf(p, "%ld minutes", seconds / 60);
+        return apr_psprintf(p, "%ld minutes", (seconds + 30) / 60);
     if (seconds < 48 * 3600)
-        return apr_psprintf(p, "%ld hours", seconds / 3600);
-    return apr_psprintf(p, "%ld days", seconds / 86400);
+        return apr_psprintf(p, "%ld hours", (seconds + 1800) / 3600);
+    return apr_psprintf(p, "%ld days", (seconds + 43200) / 86400);
 }
 
 static const char *whose_ticket(evidence *e)
@@ -264,6 +264,18 @@ static const char *ticket_enctype(evidence *e)
     return name;
 }
 
+/* Without a key for anybody no client can do better. */
+static void explain_no_keys(evidence *e, const apr_array_header_t *entries, neg_failure *failure)
+{
+    failure->cause = NEG_CAUSE_KEYTAB;
+    failure->text = apr_psprintf(
+        e->pool,
+        "no key in the keytab %s may accept for AuthNegotiateAcceptor %s; it has keys of %s. Make "
+        "the keytab anew (MIT: kadmin ktadd; Active Directory: ktpass)",
+        e->keytab_name, e->in->acceptor->acceptor,
+        neg_keytab_principals(e->pool, entries, SHOWN_PRINCIPALS));
+}
+
 static void explain_no_key(evidence *e, const apr_array_header_t *entries, neg_failure *failure)
 {
     failure->cause = NEG_CAUSE_NO_KEY;
@@ -319,6 +331,15 @@ static void explain_wrong_key(evidence *e, neg_failure *failure)
         e->server, e->keytab_name);
 }
 
+static int serves_anybody(const evidence *e, const apr_array_header_t *entries)
+{
+    for (int i = 0; i < entries->nelts; i++)
+        if (neg_keytab_serves(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal,
+                              e->in->acceptor->acceptor))
+            return 1;
+    return 0;
+}
+
 /* @return whether the keys explain the refusal */
 static int explain_keys(evidence *e, neg_failure *failure)
 {
@@ -329,6 +350,10 @@ static int explain_keys(evidence *e, neg_failure *failure)
         failure->cause = NEG_CAUSE_KEYTAB;
         failure->text = apr_psprintf(e->pool, "the keytab %s cannot be used: %s", e->keytab_name,
                                      why);
+        return 1;
+    }
+    if (!serves_anybody(e, entries)) {
+        explain_no_keys(e, entries, failure);
         return 1;
     }
     if (!e->ticket)
@@ -351,41 +376,62 @@ static int explain_keys(evidence *e, neg_failure *failure)
 
 /* ---- The table ---- */
 
+/*
+ * Whether krb5 gave this error.  Its number does not tell: for a token within SPNEGO GSSAPI makes
+ * up a minor status of its own.  The text that belongs to the number comes through.
+ */
+static int is_krb5_error(const char *text, krb5_error_code code)
+{
+    const char *words = error_message(code);
+    return strncmp(text, words, strlen(words)) == 0;
+}
+
+static const char *krb5_text(apr_pool_t *p, const neg_refusal *refusal)
+{
+    const char *text = "";
+    if (refusal->minor != 0)
+        append_status(p, &text, refusal->minor, GSS_C_MECH_CODE,
+                      refusal->mech ? refusal->mech : &neg_oid_krb5);
+    return text;
+}
+
 static const struct {
-    OM_uint32 minor;
+    krb5_error_code code;
     neg_cause cause;
     const char *(*explain)(evidence *);
-} by_minor[] = {
-    {(OM_uint32)KRB5KRB_AP_ERR_REPEAT, NEG_CAUSE_REPLAY, explain_replay},
-    {(OM_uint32)KRB5KRB_AP_ERR_SKEW, NEG_CAUSE_SKEW, explain_skew},
-    {(OM_uint32)KRB5KRB_AP_ERR_TKT_EXPIRED, NEG_CAUSE_EXPIRED, explain_expired},
-    {(OM_uint32)KRB5KRB_AP_ERR_TKT_NYV, NEG_CAUSE_NOT_YET_VALID, explain_not_yet_valid},
+} by_error[] = {
+    {KRB5KRB_AP_ERR_REPEAT, NEG_CAUSE_REPLAY, explain_replay},
+    {KRB5KRB_AP_ERR_SKEW, NEG_CAUSE_SKEW, explain_skew},
+    {KRB5KRB_AP_ERR_TKT_EXPIRED, NEG_CAUSE_EXPIRED, explain_expired},
+    {KRB5KRB_AP_ERR_TKT_NYV, NEG_CAUSE_NOT_YET_VALID, explain_not_yet_valid},
 };
 
 /* Trouble with the replay cache or the system is ours: the client can do nothing about it. */
-static int is_own_trouble(const neg_refusal *refusal)
+static int is_own_trouble(OM_uint32 major, const char *text)
 {
-    krb5_error_code minor = (krb5_error_code)refusal->minor;
-    if (GSS_ROUTINE_ERROR(refusal->major) != GSS_S_FAILURE)
+    static const krb5_error_code system[] = {ENOMEM, EACCES, EPERM, ENOENT, ENOTDIR, EISDIR, EROFS,
+                                             ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE, EIO};
+    if (GSS_ROUTINE_ERROR(major) != GSS_S_FAILURE)
         return 0;
-    switch (minor) {
-    case ENOMEM: case EACCES: case EPERM: case ENOENT: case ENOTDIR: case EROFS: case ENOSPC:
-    case EDQUOT: case EMFILE: case ENFILE: case EIO:
-        return 1;
-    default:
-        return minor >= KRB5_RC_TYPE_EXISTS && minor <= KRB5_RC_IO_SPACE;
-    }
+    for (size_t i = 0; i < sizeof(system) / sizeof(*system); i++)
+        if (is_krb5_error(text, system[i]))
+            return 1;
+    for (krb5_error_code code = KRB5_RC_TYPE_EXISTS; code <= KRB5_RC_IO_SPACE; code++)
+        if (is_krb5_error(text, code))
+            return 1;
+    return 0;
 }
 
-static void explain_rest(evidence *e, const neg_refusal *refusal, neg_failure *failure)
+static void explain_rest(evidence *e, const neg_refusal *refusal, const char *text,
+                         neg_failure *failure)
 {
-    if (is_own_trouble(refusal)) {
+    if (is_own_trouble(refusal->major, text)) {
         failure->cause = NEG_CAUSE_INTERNAL;
         failure->text = apr_psprintf(
             e->pool,
             "the token could not be checked: %s. If this is the replay cache, make its directory "
             "(/var/tmp, or KRB5RCACHEDIR in httpd's environment) writable for the server's user",
-            neg_explain_status(e->pool, refusal->major, refusal->minor, refusal->mech));
+            text);
         return;
     }
     failure->cause = GSS_ROUTINE_ERROR(refusal->major) == GSS_S_BAD_MECH ? NEG_CAUSE_MECHANISM
@@ -396,19 +442,20 @@ static void explain_rest(evidence *e, const neg_refusal *refusal, neg_failure *f
 void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure *failure)
 {
     evidence *e = apr_palloc(p, sizeof(*e));
+    const char *text = krb5_text(p, refusal);
     gather(p, refusal->in, e);
     if (GSS_ROUTINE_ERROR(refusal->major) == GSS_S_BAD_BINDINGS) {
         failure->cause = NEG_CAUSE_BINDINGS;
         failure->text = explain_bindings(e);
         return;
     }
-    for (size_t i = 0; i < sizeof(by_minor) / sizeof(*by_minor); i++) {
-        if (refusal->minor == by_minor[i].minor) {
-            failure->cause = by_minor[i].cause;
-            failure->text = by_minor[i].explain(e);
+    for (size_t i = 0; i < sizeof(by_error) / sizeof(*by_error); i++) {
+        if (is_krb5_error(text, by_error[i].code)) {
+            failure->cause = by_error[i].cause;
+            failure->text = by_error[i].explain(e);
             return;
         }
     }
     if (!explain_keys(e, failure))
-        explain_rest(e, refusal, failure);
+        explain_rest(e, refusal, text, failure);
 }
