@@ -202,7 +202,7 @@ static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_accepto
 
     failure->cause = NEG_CAUSE_KEYTAB;
     if (why)
-        failure->text = apr_psprintf(p, "the keytab %s cannot be used: %s", keytab, why);
+        failure->text = neg_explain_keytab(p, keytab, why);
     else
         failure->text = apr_psprintf(
             p,

@@ -55,6 +55,14 @@ const char *neg_explain_krb5(apr_pool_t *p, krb5_context krb5, krb5_error_code c
     return text;
 }
 
+const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why)
+{
+    return apr_psprintf(p,
+                        "the keytab %s cannot be used: %s. What to do is said by httpd -t, which "
+                        "tries the file as the server's user",
+                        keytab, why);
+}
+
 /* ---- The ticket as evidence ---- */
 
 typedef struct {
@@ -348,8 +356,7 @@ static int explain_keys(evidence *e, neg_failure *failure)
     const char *why = neg_keytab_list(e->pool, e->krb5, e->keytab_name, &entries);
     if (why) {
         failure->cause = NEG_CAUSE_KEYTAB;
-        failure->text = apr_psprintf(e->pool, "the keytab %s cannot be used: %s", e->keytab_name,
-                                     why);
+        failure->text = neg_explain_keytab(e->pool, e->keytab_name, why);
         return 1;
     }
     if (!serves_anybody(e, entries)) {

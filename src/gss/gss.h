@@ -194,6 +194,9 @@ const char *neg_explain_status(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, 
 /** A krb5 error as the library words it, in p. */
 const char *neg_explain_krb5(apr_pool_t *p, krb5_context krb5, krb5_error_code code);
 
+/** The sentence for a keytab that cannot be read while the server runs, in p. */
+const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why);
+
 int neg_same_oid(gss_OID a, gss_OID b);
 extern gss_OID_desc neg_oid_krb5;
 extern gss_OID_desc neg_oid_spnego;
