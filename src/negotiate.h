@@ -112,6 +112,7 @@ typedef struct {
     apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
     neg_workers *workers;         /**< of this child; NULL in the parent */
     struct neg_tally *tally;      /**< of this child: see report.c */
+    neg_ccaches *ccaches;         /**< of this child: see delegate.c */
 } neg_server;
 
 /* ---- Identities ---- */

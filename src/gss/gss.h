@@ -126,7 +126,14 @@ const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char 
 
 /* ---- delegate.c: where delegated credentials go ---- */
 
+/** The ccaches that a child process has stored and whose owners have not ended yet. */
+typedef struct neg_ccaches neg_ccaches;
+
+/** When the child ends, what is left of them is removed.  NULL when APR cannot. */
+neg_ccaches *neg_ccaches_create(apr_pool_t *pchild);
+
 typedef struct {
+    neg_ccaches *all;
     const char *directory;
     unsigned mode; /**< permission bits of the ccache */
     long uid;      /**< -1: as it is */
