@@ -25,10 +25,17 @@ my @keys = read_keytab($keytab);
 write_keytab($keytab, @keys);
 
 my $conf = <<"CONF";
+# One child, so that it is known who has told what already.
 StartServers 1
 ServerLimit 1
-ThreadsPerChild 10
-MaxRequestWorkers 10
+<IfModule event.c>
+    ThreadsPerChild 10
+    MaxRequestWorkers 10
+    MinSpareThreads 1
+</IfModule>
+<IfModule prefork.c>
+    MaxRequestWorkers 1
+</IfModule>
 PassEnv KRB5_CONFIG
 ScriptAliasMatch "env\\.pl\$" "\@stage\@/cgi-bin/env.pl"
 ErrorDocument 401 /open/env.pl
