@@ -1,23 +1,15 @@
 /*
  * What can be seen before the first request, so that nobody has to find out from users: each
  * finding is a sentence with the remedy.  What cannot work stops the start, and `httpd -t`.
- *
- * Files are tried by a child process with the identity of httpd's children: the parent is root,
- * and root can read everything.
+ * Files are tried by src/probe.c, as the user of httpd's children.
  */
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <apr_strings.h>
-#include <apr_user.h>
 #include <http_core.h>
 #include <http_main.h>
-#include <mpm_common.h>
-#include <unixd.h>
 
 #include "negotiate.h"
 
@@ -30,15 +22,8 @@ typedef struct {
     krb5_context krb5;            /* NULL when krb5.conf cannot be read */
     apr_array_header_t *errors;   /* of const char * */
     apr_array_header_t *warnings; /* of const char * */
-    apr_array_header_t *probes;   /* of probe: for the unprivileged child */
+    apr_array_header_t *probes;   /* of neg_probe */
 } checks;
-
-/* What the children will do, tried before they do. */
-typedef struct {
-    const char *where; /* "AuthNegotiateKeytab (in /x, file:line)": how a finding begins */
-    const neg_conf *conf;
-    enum { PROBE_KEYTAB, PROBE_KEY, PROBE_DIRECTORY, PROBE_OWNER } what;
-} probe;
 
 /* Once: what is wrong with a server's keytab is wrong in each of its sections. */
 static void find(apr_array_header_t *findings, const char *where, const char *sentence)
@@ -51,17 +36,6 @@ static void find(apr_array_header_t *findings, const char *where, const char *se
     }
     APR_ARRAY_PUSH(findings, const char *) =
         apr_pstrcat(findings->pool, where, ": ", sentence, NULL);
-}
-
-/* To be asked before privileges are dropped. */
-static const char *server_user(apr_pool_t *p)
-{
-    char *name;
-    if (geteuid() == 0 && ap_unixd_config.user_name)
-        return ap_unixd_config.user_name;
-    return apr_uid_name_get(&name, geteuid(), p) == APR_SUCCESS
-               ? name
-               : apr_psprintf(p, "%ld", (long)geteuid());
 }
 
 /* ---- What a section's requests will see ---- */
@@ -98,188 +72,12 @@ const neg_conf *neg_check_effective(apr_pool_t *p, server_rec *s, const neg_sect
     return neg_config_merge_dir(p, (void *)conf, (void *)section->conf);
 }
 
-/* ---- Probes, in the unprivileged child ---- */
-
-static const char *keytab_path(const char *keytab)
-{
-    return strncmp(keytab, "FILE:", 5) == 0 ? keytab + 5 : NULL;
-}
-
-static int serves(const apr_array_header_t *entries, const neg_conf *conf)
-{
-    const char *acceptor =
-        conf->acceptor && conf->acceptor->expr ? "any" : neg_config_acceptor_text(conf);
-    for (int i = 0; i < entries->nelts; i++)
-        if (neg_keytab_serves(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal, acceptor))
-            return 1;
-    return 0;
-}
-
-static const char *effective_keytab(checks *c, const neg_conf *conf)
-{
-    if (conf->keytab)
-        return conf->keytab;
-    return c->krb5 ? neg_keytab_default_name(c->pool, c->krb5) : "";
-}
-
-static const char *explain_unusable(checks *c, const char *keytab, const char *why)
-{
-    const char *path = keytab_path(keytab);
-    struct stat info;
-    if (path && stat(path, &info) != 0 && errno == ENOENT)
-        return apr_psprintf(c->pool,
-                            "the keytab %s does not exist. Make it (MIT: kadmin -q 'ktadd -k %s "
-                            "HTTP/host.name'; Active Directory: ktpass) or write the right path in "
-                            "AuthNegotiateKeytab",
-                            path, path);
-    if (path && access(path, R_OK) == 0)
-        return apr_psprintf(c->pool,
-                            "the file %s is no keytab that krb5 can read: %s. Make it anew (MIT: "
-                            "kadmin -q 'ktadd -k FILE HTTP/host.name'; Active Directory: ktpass) or "
-                            "write the right path in AuthNegotiateKeytab",
-                            path, why);
-    return apr_psprintf(c->pool,
-                        "the keytab %s cannot be read by the user %s: %s. Give it to that user's "
-                        "group and to nobody else (chgrp, chmod 640), and let the user through "
-                        "every directory above it",
-                        keytab, c->user, why);
-}
-
-static const char *probe_keytab(checks *c, const neg_conf *conf, apr_array_header_t **entries)
-{
-    const char *keytab = effective_keytab(c, conf);
-    const char *why = neg_keytab_list(c->pool, c->krb5, keytab, entries);
-    return why ? explain_unusable(c, keytab, why) : NULL;
-}
-
-static const char *probe_key(checks *c, const neg_conf *conf)
-{
-    apr_array_header_t *entries;
-    const char *why = probe_keytab(c, conf, &entries);
-    if (why || serves(entries, conf))
-        return why;
-    return apr_psprintf(c->pool,
-                        "the keytab %s has no key for AuthNegotiateAcceptor %s, only of %s. Add "
-                        "the key of HTTP/host.name, the name in the users' URL, or name the key "
-                        "that is there in AuthNegotiateAcceptor",
-                        effective_keytab(c, conf), neg_config_acceptor_text(conf),
-                        neg_keytab_principals(c->pool, entries, 6));
-}
-
-static const char *probe_directory(checks *c, const neg_conf *conf)
-{
-    const char *directory = neg_config_delegate_dir(conf);
-    if (access(directory, W_OK | X_OK) == 0)
-        return NULL;
-    return apr_psprintf(c->pool,
-                        "the user %s cannot write to the directory %s: %s. It has to belong to that "
-                        "user, with mode 0700 (chown %s %s; chmod 700 %s)",
-                        c->user, directory, strerror(errno), c->user, directory, directory);
-}
-
-static int is_member(gid_t gid)
-{
-    gid_t groups[256];
-    int count = getgroups(sizeof(groups) / sizeof(*groups), groups);
-    while (count > 0)
-        if (groups[--count] == gid)
-            return 1;
-    return gid == getegid();
-}
-
-/* chown(2): only root gives files away, and others only to groups of which they are members. */
-static const char *probe_owner(checks *c, const neg_conf *conf)
-{
-    neg_perms perms = neg_config_perms(conf);
-    if (geteuid() == 0)
-        return NULL;
-    if (perms.uid != -1 && (uid_t)perms.uid != geteuid())
-        return apr_psprintf(c->pool,
-                            "httpd's children run as %s and cannot give files to another user; "
-                            "write group: and mode:0640 (or 0660) instead of user:",
-                            c->user);
-    if (perms.gid != -1 && !is_member((gid_t)perms.gid))
-        return apr_psprintf(c->pool,
-                            "the user %s is not a member of that group and cannot give files to it; "
-                            "add it to the group, or name one that it is in",
-                            c->user);
-    return NULL;
-}
-
-static const char *run_probe(checks *c, const probe *pr)
-{
-    apr_array_header_t *entries;
-    switch (pr->what) {
-    case PROBE_KEYTAB:
-        return probe_keytab(c, pr->conf, &entries);
-    case PROBE_KEY:
-        return probe_key(c, pr->conf);
-    case PROBE_DIRECTORY:
-        return probe_directory(c, pr->conf);
-    default:
-        return probe_owner(c, pr->conf);
-    }
-}
-
-static void run_probes(checks *c, FILE *out)
-{
-    if (krb5_init_context(&c->krb5) != 0) {
-        fprintf(out, "AuthType Negotiate%ckrb5.conf cannot be read by the user %s; make it, and "
-                     "every file that it includes, readable for everybody (chmod o+r)%c",
-                0, c->user, 0);
-        return;
-    }
-    for (int i = 0; i < c->probes->nelts; i++) {
-        const probe *pr = &APR_ARRAY_IDX(c->probes, i, probe);
-        const char *why = run_probe(c, pr);
-        if (why)
-            fprintf(out, "%s%c%s%c", pr->where, 0, why, 0);
-    }
-}
-
-/* ---- The unprivileged child ---- */
-
-static void take_findings(checks *c, FILE *in)
-{
-    char *where = NULL, *sentence = NULL;
-    size_t where_size = 0, sentence_size = 0;
-    while (getdelim(&where, &where_size, 0, in) > 0 &&
-           getdelim(&sentence, &sentence_size, 0, in) > 0)
-        find(c->errors, where, sentence);
-    free(where);
-    free(sentence);
-}
-
-static void probe_as_child(checks *c)
-{
-    int ends[2];
-    pid_t pid;
-    FILE *stream;
-
-    if (c->probes->nelts == 0 || pipe(ends) != 0)
-        return;
-    if ((pid = fork()) == 0) {
-        close(ends[0]);
-        stream = fdopen(ends[1], "w");
-        if (ap_run_drop_privileges(c->pool, c->main_server) == OK || geteuid() != 0)
-            run_probes(c, stream);
-        fclose(stream);
-        _exit(0);
-    }
-    close(ends[1]);
-    stream = fdopen(ends[0], "r");
-    take_findings(c, stream);
-    fclose(stream);
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
-}
-
 /* ---- What needs no privileges to see ---- */
 
 static void check_keytab_mode(checks *c, const char *where, const neg_conf *conf)
 {
     struct stat info;
-    const char *path = keytab_path(effective_keytab(c, conf));
+    const char *path = neg_keytab_path(neg_probe_keytab(c->pool, c->krb5, conf));
     if (path && stat(path, &info) == 0 && info.st_mode & S_IROTH)
         find(c->warnings, where,
              apr_psprintf(c->pool,
@@ -315,12 +113,21 @@ static void check_ccache_directory(checks *c, const char *where, const neg_conf 
 
 /* ---- Sections ---- */
 
-static void add_probe(checks *c, const char *where, const neg_conf *conf, int what)
+static void add_probe(checks *c, const char *where, const neg_conf *conf, neg_probe_kind what)
 {
-    probe *pr = apr_array_push(c->probes);
-    pr->where = where;
-    pr->conf = conf;
-    pr->what = what;
+    neg_probe *probe = apr_array_push(c->probes);
+    probe->where = where;
+    probe->conf = conf;
+    probe->what = what;
+}
+
+static void run_probes(checks *c)
+{
+    const apr_array_header_t *findings = neg_probe_run(c->pool, c->main_server, c->user, c->probes);
+    for (int i = 0; i < findings->nelts; i++) {
+        const neg_finding *found = &APR_ARRAY_IDX(findings, i, neg_finding);
+        find(c->errors, found->where, found->sentence);
+    }
 }
 
 static int any_keytab(server_rec *servers)
@@ -360,9 +167,9 @@ static void check_keytab(checks *c, server_rec *s, const neg_section *section,
     if (own->keytab || keyed)
         check_keytab_mode(c, where, conf);
     if (keyed)
-        add_probe(c, where, conf, PROBE_KEY);
+        add_probe(c, where, conf, NEG_PROBE_KEY);
     else if (own->keytab)
-        add_probe(c, where, conf, PROBE_KEYTAB);
+        add_probe(c, where, conf, NEG_PROBE_KEYTAB);
 }
 
 static void check_section(checks *c, server_rec *s, const neg_section *section)
@@ -377,11 +184,11 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
         int found = c->errors->nelts;
         check_ccache_directory(c, where, conf);
         if (c->errors->nelts == found)
-            add_probe(c, where, conf, PROBE_DIRECTORY);
+            add_probe(c, where, conf, NEG_PROBE_DIRECTORY);
     }
     if (own->delegate_perms)
         add_probe(c, apr_pstrcat(c->pool, "AuthNegotiateDelegatePerms", at, NULL), conf,
-                  PROBE_OWNER);
+                  NEG_PROBE_OWNER);
 }
 
 static void check_server(checks *c, server_rec *s)
@@ -405,15 +212,15 @@ int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     (void)plog;
     c.pool = ptemp;
     c.main_server = s;
-    c.user = server_user(ptemp);
+    c.user = neg_probe_user(ptemp);
     if (krb5_init_context(&c.krb5) != 0)
         c.krb5 = NULL;
     c.errors = apr_array_make(ptemp, 4, sizeof(const char *));
     c.warnings = apr_array_make(pconf, 4, sizeof(const char *));
-    c.probes = apr_array_make(ptemp, 4, sizeof(probe));
+    c.probes = apr_array_make(ptemp, 4, sizeof(neg_probe));
     for (server_rec *server = s; server; server = server->next)
         check_server(&c, server);
-    probe_as_child(&c);
+    run_probes(&c);
     if (c.krb5)
         krb5_free_context(c.krb5);
 

@@ -98,7 +98,7 @@ static const char *write_credential(apr_pool_t *p, gss_cred_id_t delegated, cons
                                                  1, 0, &store, NULL, NULL);
     if (GSS_ERROR(major))
         return apr_psprintf(p, "the ccache %s cannot be written: %s", ccache,
-                            neg_explain_status(p, major, minor, &neg_oid_krb5));
+                            neg_status_text(p, major, minor, &neg_oid_krb5));
     return NULL;
 }
 
@@ -151,7 +151,7 @@ const char *neg_ccache_open(apr_pool_t *p, const char *ccache, gss_cred_id_t *cr
                                                    GSS_C_INITIATE, &store, cred, NULL, NULL);
     if (GSS_ERROR(major))
         return apr_psprintf(p, "the ccache %s cannot be opened: %s", ccache,
-                            neg_explain_status(p, major, minor, &neg_oid_krb5));
+                            neg_status_text(p, major, minor, &neg_oid_krb5));
     apr_pool_cleanup_register(p, *cred, release_credential, apr_pool_cleanup_null);
     return NULL;
 }

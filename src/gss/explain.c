@@ -22,39 +22,6 @@
 /* RFC 4120 section 7.5.1: the Authenticator of an AP-REQ is encrypted with key usage 11. */
 #define KEYUSAGE_AP_REQ_AUTHENTICATOR 11
 
-static void append_status(apr_pool_t *p, const char **text, OM_uint32 code, int type, gss_OID mech)
-{
-    OM_uint32 major, minor, more = 0;
-    do {
-        gss_buffer_desc line = GSS_C_EMPTY_BUFFER;
-        major = gss_display_status(&minor, code, type, mech, &more, &line);
-        if (GSS_ERROR(major))
-            return;
-        *text = apr_pstrcat(p, *text, **text ? ": " : "",
-                            apr_pstrmemdup(p, line.value, line.length), NULL);
-        gss_release_buffer(&minor, &line);
-    } while (more);
-}
-
-/* "Unspecified GSS failure" says nothing where the minor status has something to say. */
-const char *neg_explain_status(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, gss_OID mech)
-{
-    const char *text = "";
-    if (GSS_ROUTINE_ERROR(major) != GSS_S_FAILURE || minor == 0)
-        append_status(p, &text, major, GSS_C_GSS_CODE, GSS_C_NO_OID);
-    if (minor != 0)
-        append_status(p, &text, minor, GSS_C_MECH_CODE, mech ? mech : &neg_oid_krb5);
-    return text;
-}
-
-const char *neg_explain_krb5(apr_pool_t *p, krb5_context krb5, krb5_error_code code)
-{
-    const char *message = krb5_get_error_message(krb5, code);
-    const char *text = apr_pstrdup(p, message);
-    krb5_free_error_message(krb5, message);
-    return text;
-}
-
 const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why)
 {
     return apr_psprintf(p,
@@ -228,7 +195,7 @@ static const char *explain_bindings(evidence *e)
 static const char *explain_other(evidence *e, const neg_refusal *refusal)
 {
     return apr_psprintf(e->pool, "GSSAPI refused the token: %s",
-                        neg_explain_status(e->pool, refusal->major, refusal->minor, refusal->mech));
+                        neg_status_text(e->pool, refusal->major, refusal->minor, refusal->mech));
 }
 
 /* ---- Keys: what the ticket wants beside what the keytab has ---- */
@@ -383,25 +350,6 @@ static int explain_keys(evidence *e, neg_failure *failure)
 
 /* ---- The table ---- */
 
-/*
- * Whether krb5 gave this error.  Its number does not tell: for a token within SPNEGO GSSAPI makes
- * up a minor status of its own.  The text that belongs to the number comes through.
- */
-static int is_krb5_error(const char *text, krb5_error_code code)
-{
-    const char *words = error_message(code);
-    return strncmp(text, words, strlen(words)) == 0;
-}
-
-static const char *krb5_text(apr_pool_t *p, const neg_refusal *refusal)
-{
-    const char *text = "";
-    if (refusal->minor != 0)
-        append_status(p, &text, refusal->minor, GSS_C_MECH_CODE,
-                      refusal->mech ? refusal->mech : &neg_oid_krb5);
-    return text;
-}
-
 static const struct {
     krb5_error_code code;
     neg_cause cause;
@@ -421,10 +369,10 @@ static int is_own_trouble(OM_uint32 major, const char *text)
     if (GSS_ROUTINE_ERROR(major) != GSS_S_FAILURE)
         return 0;
     for (size_t i = 0; i < sizeof(system) / sizeof(*system); i++)
-        if (is_krb5_error(text, system[i]))
+        if (neg_status_is(text, system[i]))
             return 1;
     for (krb5_error_code code = KRB5_RC_TYPE_EXISTS; code <= KRB5_RC_IO_SPACE; code++)
-        if (is_krb5_error(text, code))
+        if (neg_status_is(text, code))
             return 1;
     return 0;
 }
@@ -449,7 +397,7 @@ static void explain_rest(evidence *e, const neg_refusal *refusal, const char *te
 void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure *failure)
 {
     evidence *e = apr_palloc(p, sizeof(*e));
-    const char *text = krb5_text(p, refusal);
+    const char *text = neg_status_minor_text(p, refusal->minor, refusal->mech);
     gather(p, refusal->in, e);
     if (GSS_ROUTINE_ERROR(refusal->major) == GSS_S_BAD_BINDINGS) {
         failure->cause = NEG_CAUSE_BINDINGS;
@@ -457,7 +405,7 @@ void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure 
         return;
     }
     for (size_t i = 0; i < sizeof(by_error) / sizeof(*by_error); i++) {
-        if (is_krb5_error(text, by_error[i].code)) {
+        if (neg_status_is(text, by_error[i].code)) {
             failure->cause = by_error[i].cause;
             failure->text = by_error[i].explain(e);
             return;
