@@ -94,19 +94,25 @@ int neg_keytab_serves(const char *principal, const char *acceptor)
     return strncasecmp(principal, host, strlen(host)) == 0 && principal[strlen(host)] == '@';
 }
 
+static int is_listed_before(const neg_keytab_entry *entries, int i)
+{
+    for (int j = 0; j < i; j++)
+        if (strcmp(entries[j].principal, entries[i].principal) == 0)
+            return 1;
+    return 0;
+}
+
 const char *neg_keytab_principals(apr_pool_t *p, const apr_array_header_t *entries, int most)
 {
     const neg_keytab_entry *entry = (const neg_keytab_entry *)entries->elts;
     const char *text = "";
-    const char *last = "";
     int shown = 0;
     for (int i = 0; i < entries->nelts; i++) {
-        if (strcmp(entry[i].principal, last) == 0)
+        if (is_listed_before(entry, i))
             continue;
-        last = entry[i].principal;
         if (shown++ == most)
             return apr_pstrcat(p, text, ", ...", NULL);
-        text = apr_pstrcat(p, text, *text ? ", " : "", last, NULL);
+        text = apr_pstrcat(p, text, *text ? ", " : "", entry[i].principal, NULL);
     }
     return *text ? text : "nobody";
 }
