@@ -10,7 +10,7 @@ use NegTest::Stage;
 
 -e $ENV{NEG_EXAMPLE}
   or plan skip_all => 'the example module is not built: make check, or make build/t/mod_neg_example.so';
-plan tests => 45;
+plan tests => 46;
 
 my $dir = stage_dir() . '/inprocess';
 mkdir $dir;
@@ -38,6 +38,9 @@ RewriteRule ^/redirect\$ /delegate [PT]
     AuthNegotiateUser strip
     Require valid-user
     SetHandler neg-example
+</Location>
+<Location /delegate/off>
+    AuthNegotiateDelegate off
 </Location>
 Alias /pages \@documentroot\@
 <Location /pages>
@@ -119,6 +122,8 @@ sub told {
     like told($http, '/delegate?HTTP@nobody.example.test')->{error}, qr/not found in Kerberos database/,
       '... that there is';
     is told($http, '/open')->{identity}, 'NULL', '... but not on an open page of this connection';
+    my $off = told($http, '/delegate/off');
+    is "$off->{identity} $off->{delegated} $off->{ccache}", 'yes APR_ENOENT ', '... nor where delegation is off';
 
     my ($path) = $told->{ccache} =~ /^FILE:(.*)/;
     unlink $path or diag "$path: $!";
