@@ -211,10 +211,12 @@ static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
 {
     apr_pool_t *p = neg_attempt_pool(a);
     neg_perms perms = neg_config_perms(a->conf);
-    neg_ccache_place place = {neg_config_delegate_dir(a->conf), perms.mode, perms.uid, perms.gid};
+    neg_ccache_place place = {a->server->ccaches, neg_config_delegate_dir(a->conf), perms.mode,
+                              perms.uid, perms.gid};
     neg_identity *identity;
     const char *ccache;
-    const char *why = neg_ccache_store(owner, a->delegated, &place, &ccache);
+    const char *why = place.all ? neg_ccache_store(owner, a->delegated, &place, &ccache)
+                                : "this process has no memory for it";
     if (why)
         return neg_attempt_refuse(a, NEG_CAUSE_DELEGATION,
                                   apr_psprintf(p,

@@ -112,6 +112,7 @@ typedef struct {
     apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
     neg_workers *workers;         /**< of this child; NULL in the parent */
     struct neg_tally *tally;      /**< of this child: see report.c */
+    neg_ccaches *ccaches;         /**< of this child: see delegate.c */
 } neg_server;
 
 /* ---- Identities ---- */
@@ -209,6 +210,34 @@ int neg_check_warn(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
 
 /** What a section's requests will see: server, enclosing sections and itself merged, in p. */
 const neg_conf *neg_check_effective(apr_pool_t *p, server_rec *s, const neg_section *section);
+
+/* ---- probe.c: what the children will do, tried as their user before they do ---- */
+
+typedef enum {
+    NEG_PROBE_KEYTAB,    /**< it can be read */
+    NEG_PROBE_KEY,       /**< and has a key that may accept */
+    NEG_PROBE_DIRECTORY, /**< ccaches can be made there */
+    NEG_PROBE_OWNER      /**< and given to whom -DelegatePerms says */
+} neg_probe_kind;
+
+typedef struct {
+    const char *where; /**< "AuthNegotiateKeytab (in /x, file:line)": how a finding begins */
+    const neg_conf *conf;
+    neg_probe_kind what;
+} neg_probe;
+
+typedef struct {
+    const char *where;
+    const char *sentence; /**< what is wrong, and the remedy */
+} neg_finding;
+
+/** The name of the children's user. */
+const char *neg_probe_user(apr_pool_t *p);
+/** TYPE:residual of the keytab that conf comes to. */
+const char *neg_probe_keytab(apr_pool_t *p, krb5_context krb5, const neg_conf *conf);
+/** Runs neg_probe's.  @return an array of neg_finding */
+const apr_array_header_t *neg_probe_run(apr_pool_t *p, server_rec *s, const char *user,
+                                        const apr_array_header_t *probes);
 
 /* ---- dump.c ---- */
 

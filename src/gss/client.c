@@ -23,7 +23,7 @@ int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_fail
     if (GSS_ERROR(major)) {
         failure->cause = NEG_CAUSE_INTERNAL;
         failure->text = apr_psprintf(p, "GSSAPI accepted the client but cannot tell its name: %s",
-                                     neg_explain_status(p, major, minor, &neg_oid_krb5));
+                                     neg_status_text(p, major, minor, &neg_oid_krb5));
         return -1;
     }
     client->principal = apr_pstrmemdup(p, text.value, text.length);

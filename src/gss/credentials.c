@@ -202,14 +202,14 @@ static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_accepto
 
     failure->cause = NEG_CAUSE_KEYTAB;
     if (why)
-        failure->text = apr_psprintf(p, "the keytab %s cannot be used: %s", keytab, why);
+        failure->text = neg_explain_keytab(p, keytab, why);
     else
         failure->text = apr_psprintf(
             p,
             "no key in the keytab %s may accept for AuthNegotiateAcceptor %s; it has keys of %s "
             "(GSSAPI says: %s)",
             keytab, acceptor->acceptor, neg_keytab_principals(p, entries, 8),
-            neg_explain_status(p, major, minor, &neg_oid_krb5));
+            neg_status_text(p, major, minor, &neg_oid_krb5));
 }
 
 gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p,

@@ -7,30 +7,86 @@
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
+#include <apr_thread_mutex.h>
 #include <gssapi/gssapi_ext.h>
 
 #include "gss.h"
 
-static apr_status_t remove_file(void *path)
+/* ---- The files of a child ---- */
+
+/* A ccache, in the pool of its owner. */
+typedef struct file {
+    char *path;
+    neg_ccaches *all;
+    struct file *next, **link; /* link is what points here */
+} file;
+
+struct neg_ccaches {
+    apr_thread_mutex_t *lock;
+    file *first;
+};
+
+/* Idle connections do not end when their child is told to stop: it just exits. */
+static apr_status_t remove_all(void *data)
 {
-    return unlink(path) == 0 ? APR_SUCCESS : errno;
+    neg_ccaches *all = data;
+    apr_thread_mutex_lock(all->lock);
+    for (const file *f = all->first; f; f = f->next)
+        unlink(f->path);
+    apr_thread_mutex_unlock(all->lock);
+    return APR_SUCCESS;
 }
+
+neg_ccaches *neg_ccaches_create(apr_pool_t *pchild)
+{
+    neg_ccaches *all = apr_pcalloc(pchild, sizeof(*all));
+    if (apr_thread_mutex_create(&all->lock, APR_THREAD_MUTEX_DEFAULT, pchild) != APR_SUCCESS)
+        return NULL;
+    apr_pool_cleanup_register(pchild, all, remove_all, apr_pool_cleanup_null);
+    return all;
+}
+
+static apr_status_t remove_file(void *data)
+{
+    file *f = data;
+    apr_thread_mutex_lock(f->all->lock);
+    if ((*f->link = f->next))
+        f->next->link = f->link;
+    apr_thread_mutex_unlock(f->all->lock);
+    return unlink(f->path) == 0 ? APR_SUCCESS : errno;
+}
+
+static file *note_file(apr_pool_t *p, neg_ccaches *all, char *path)
+{
+    file *f = apr_pcalloc(p, sizeof(*f));
+    f->path = path;
+    f->all = all;
+    apr_thread_mutex_lock(all->lock);
+    if ((f->next = all->first))
+        f->next->link = &f->next;
+    f->link = &all->first;
+    all->first = f;
+    apr_thread_mutex_unlock(all->lock);
+    apr_pool_cleanup_register(p, f, remove_file, apr_pool_cleanup_null);
+    return f;
+}
+
+/* ---- Storing ---- */
 
 /* apr_file_mktemp makes the file itself, 0600 and with a name nobody can foresee, so that the name
  * is ours before krb5 writes to it. */
-static const char *create_file(apr_pool_t *p, const char *directory, char **path)
+static const char *create_file(apr_pool_t *p, const neg_ccache_place *place, file **f)
 {
     char buffer[256];
-    apr_file_t *file;
-    apr_status_t rv;
-    *path = apr_pstrcat(p, directory, "/krb5cc_negotiate_XXXXXX", NULL);
-    rv = apr_file_mktemp(&file, *path, APR_FOPEN_CREATE | APR_FOPEN_EXCL | APR_FOPEN_WRITE |
-                                           APR_FOPEN_NOCLEANUP, p);
+    char *path = apr_pstrcat(p, place->directory, "/krb5cc_negotiate_XXXXXX", NULL);
+    apr_file_t *handle;
+    apr_status_t rv = apr_file_mktemp(&handle, path, APR_FOPEN_CREATE | APR_FOPEN_EXCL |
+                                                         APR_FOPEN_WRITE | APR_FOPEN_NOCLEANUP, p);
     if (rv != APR_SUCCESS)
-        return apr_psprintf(p, "no file can be made in %s: %s", directory,
+        return apr_psprintf(p, "no file can be made in %s: %s", place->directory,
                             apr_strerror(rv, buffer, sizeof(buffer)));
-    apr_pool_cleanup_register(p, *path, remove_file, apr_pool_cleanup_null);
-    apr_file_close(file);
+    *f = note_file(p, place->all, path);
+    apr_file_close(handle);
     return NULL;
 }
 
@@ -42,7 +98,7 @@ static const char *write_credential(apr_pool_t *p, gss_cred_id_t delegated, cons
                                                  1, 0, &store, NULL, NULL);
     if (GSS_ERROR(major))
         return apr_psprintf(p, "the ccache %s cannot be written: %s", ccache,
-                            neg_explain_status(p, major, minor, &neg_oid_krb5));
+                            neg_status_text(p, major, minor, &neg_oid_krb5));
     return NULL;
 }
 
@@ -62,19 +118,21 @@ static const char *set_permissions(apr_pool_t *p, const char *path, const neg_cc
 const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_ccache_place *place,
                              const char **ccache)
 {
-    char *path;
+    file *f;
     const char *name;
-    const char *why = create_file(p, place->directory, &path);
+    const char *why = create_file(p, place, &f);
     if (why)
         return why;
-    name = apr_pstrcat(p, "FILE:", path, NULL);
+    name = apr_pstrcat(p, "FILE:", f->path, NULL);
     if ((why = write_credential(p, delegated, name)) == NULL &&
-        (why = set_permissions(p, path, place)) == NULL)
+        (why = set_permissions(p, f->path, place)) == NULL)
         *ccache = name;
     else
-        apr_pool_cleanup_run(p, path, remove_file);
+        apr_pool_cleanup_run(p, f, remove_file);
     return why;
 }
+
+/* ---- Using it ---- */
 
 static apr_status_t release_credential(void *cred)
 {
@@ -93,7 +151,7 @@ const char *neg_ccache_open(apr_pool_t *p, const char *ccache, gss_cred_id_t *cr
                                                    GSS_C_INITIATE, &store, cred, NULL, NULL);
     if (GSS_ERROR(major))
         return apr_psprintf(p, "the ccache %s cannot be opened: %s", ccache,
-                            neg_explain_status(p, major, minor, &neg_oid_krb5));
+                            neg_status_text(p, major, minor, &neg_oid_krb5));
     apr_pool_cleanup_register(p, *cred, release_credential, apr_pool_cleanup_null);
     return NULL;
 }

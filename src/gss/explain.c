@@ -22,37 +22,12 @@
 /* RFC 4120 section 7.5.1: the Authenticator of an AP-REQ is encrypted with key usage 11. */
 #define KEYUSAGE_AP_REQ_AUTHENTICATOR 11
 
-static void append_status(apr_pool_t *p, const char **text, OM_uint32 code, int type, gss_OID mech)
+const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why)
 {
-    OM_uint32 major, minor, more = 0;
-    do {
-        gss_buffer_desc line = GSS_C_EMPTY_BUFFER;
-        major = gss_display_status(&minor, code, type, mech, &more, &line);
-        if (GSS_ERROR(major))
-            return;
-        *text = apr_pstrcat(p, *text, **text ? ": " : "",
-                            apr_pstrmemdup(p, line.value, line.length), NULL);
-        gss_release_buffer(&minor, &line);
-    } while (more);
-}
-
-/* "Unspecified GSS failure" says nothing where the minor status has something to say. */
-const char *neg_explain_status(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, gss_OID mech)
-{
-    const char *text = "";
-    if (GSS_ROUTINE_ERROR(major) != GSS_S_FAILURE || minor == 0)
-        append_status(p, &text, major, GSS_C_GSS_CODE, GSS_C_NO_OID);
-    if (minor != 0)
-        append_status(p, &text, minor, GSS_C_MECH_CODE, mech ? mech : &neg_oid_krb5);
-    return text;
-}
-
-const char *neg_explain_krb5(apr_pool_t *p, krb5_context krb5, krb5_error_code code)
-{
-    const char *message = krb5_get_error_message(krb5, code);
-    const char *text = apr_pstrdup(p, message);
-    krb5_free_error_message(krb5, message);
-    return text;
+    return apr_psprintf(p,
+                        "the keytab %s cannot be used: %s. What to do is said by httpd -t, which "
+                        "tries the file as the server's user",
+                        keytab, why);
 }
 
 /* ---- The ticket as evidence ---- */
@@ -150,10 +125,10 @@ static const char *duration(apr_pool_t *p, apr_time_t time)
     if (seconds < 120)
         return apr_psprintf(p, "%ld seconds", seconds);
     if (seconds < 2 * 3600)
-        return apr_psprintf(p, "%ld minutes", seconds / 60);
+        return apr_psprintf(p, "%ld minutes", (seconds + 30) / 60);
     if (seconds < 48 * 3600)
-        return apr_psprintf(p, "%ld hours", seconds / 3600);
-    return apr_psprintf(p, "%ld days", seconds / 86400);
+        return apr_psprintf(p, "%ld hours", (seconds + 1800) / 3600);
+    return apr_psprintf(p, "%ld days", (seconds + 43200) / 86400);
 }
 
 static const char *whose_ticket(evidence *e)
@@ -220,7 +195,7 @@ static const char *explain_bindings(evidence *e)
 static const char *explain_other(evidence *e, const neg_refusal *refusal)
 {
     return apr_psprintf(e->pool, "GSSAPI refused the token: %s",
-                        neg_explain_status(e->pool, refusal->major, refusal->minor, refusal->mech));
+                        neg_status_text(e->pool, refusal->major, refusal->minor, refusal->mech));
 }
 
 /* ---- Keys: what the ticket wants beside what the keytab has ---- */
@@ -262,6 +237,18 @@ static const char *ticket_enctype(evidence *e)
     if (krb5_enctype_to_name(e->ticket->enc_part.enctype, 0, name, 64) != 0)
         return apr_psprintf(e->pool, "enctype %d", (int)e->ticket->enc_part.enctype);
     return name;
+}
+
+/* Without a key for anybody no client can do better. */
+static void explain_no_keys(evidence *e, const apr_array_header_t *entries, neg_failure *failure)
+{
+    failure->cause = NEG_CAUSE_KEYTAB;
+    failure->text = apr_psprintf(
+        e->pool,
+        "no key in the keytab %s may accept for AuthNegotiateAcceptor %s; it has keys of %s. Make "
+        "the keytab anew (MIT: kadmin ktadd; Active Directory: ktpass)",
+        e->keytab_name, e->in->acceptor->acceptor,
+        neg_keytab_principals(e->pool, entries, SHOWN_PRINCIPALS));
 }
 
 static void explain_no_key(evidence *e, const apr_array_header_t *entries, neg_failure *failure)
@@ -319,6 +306,15 @@ static void explain_wrong_key(evidence *e, neg_failure *failure)
         e->server, e->keytab_name);
 }
 
+static int serves_anybody(const evidence *e, const apr_array_header_t *entries)
+{
+    for (int i = 0; i < entries->nelts; i++)
+        if (neg_keytab_serves(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal,
+                              e->in->acceptor->acceptor))
+            return 1;
+    return 0;
+}
+
 /* @return whether the keys explain the refusal */
 static int explain_keys(evidence *e, neg_failure *failure)
 {
@@ -327,8 +323,11 @@ static int explain_keys(evidence *e, neg_failure *failure)
     const char *why = neg_keytab_list(e->pool, e->krb5, e->keytab_name, &entries);
     if (why) {
         failure->cause = NEG_CAUSE_KEYTAB;
-        failure->text = apr_psprintf(e->pool, "the keytab %s cannot be used: %s", e->keytab_name,
-                                     why);
+        failure->text = neg_explain_keytab(e->pool, e->keytab_name, why);
+        return 1;
+    }
+    if (!serves_anybody(e, entries)) {
+        explain_no_keys(e, entries, failure);
         return 1;
     }
     if (!e->ticket)
@@ -352,40 +351,42 @@ static int explain_keys(evidence *e, neg_failure *failure)
 /* ---- The table ---- */
 
 static const struct {
-    OM_uint32 minor;
+    krb5_error_code code;
     neg_cause cause;
     const char *(*explain)(evidence *);
-} by_minor[] = {
-    {(OM_uint32)KRB5KRB_AP_ERR_REPEAT, NEG_CAUSE_REPLAY, explain_replay},
-    {(OM_uint32)KRB5KRB_AP_ERR_SKEW, NEG_CAUSE_SKEW, explain_skew},
-    {(OM_uint32)KRB5KRB_AP_ERR_TKT_EXPIRED, NEG_CAUSE_EXPIRED, explain_expired},
-    {(OM_uint32)KRB5KRB_AP_ERR_TKT_NYV, NEG_CAUSE_NOT_YET_VALID, explain_not_yet_valid},
+} by_error[] = {
+    {KRB5KRB_AP_ERR_REPEAT, NEG_CAUSE_REPLAY, explain_replay},
+    {KRB5KRB_AP_ERR_SKEW, NEG_CAUSE_SKEW, explain_skew},
+    {KRB5KRB_AP_ERR_TKT_EXPIRED, NEG_CAUSE_EXPIRED, explain_expired},
+    {KRB5KRB_AP_ERR_TKT_NYV, NEG_CAUSE_NOT_YET_VALID, explain_not_yet_valid},
 };
 
 /* Trouble with the replay cache or the system is ours: the client can do nothing about it. */
-static int is_own_trouble(const neg_refusal *refusal)
+static int is_own_trouble(OM_uint32 major, const char *text)
 {
-    krb5_error_code minor = (krb5_error_code)refusal->minor;
-    if (GSS_ROUTINE_ERROR(refusal->major) != GSS_S_FAILURE)
+    static const krb5_error_code system[] = {ENOMEM, EACCES, EPERM, ENOENT, ENOTDIR, EISDIR, EROFS,
+                                             ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE, EIO};
+    if (GSS_ROUTINE_ERROR(major) != GSS_S_FAILURE)
         return 0;
-    switch (minor) {
-    case ENOMEM: case EACCES: case EPERM: case ENOENT: case ENOTDIR: case EROFS: case ENOSPC:
-    case EDQUOT: case EMFILE: case ENFILE: case EIO:
-        return 1;
-    default:
-        return minor >= KRB5_RC_TYPE_EXISTS && minor <= KRB5_RC_IO_SPACE;
-    }
+    for (size_t i = 0; i < sizeof(system) / sizeof(*system); i++)
+        if (neg_status_is(text, system[i]))
+            return 1;
+    for (krb5_error_code code = KRB5_RC_TYPE_EXISTS; code <= KRB5_RC_IO_SPACE; code++)
+        if (neg_status_is(text, code))
+            return 1;
+    return 0;
 }
 
-static void explain_rest(evidence *e, const neg_refusal *refusal, neg_failure *failure)
+static void explain_rest(evidence *e, const neg_refusal *refusal, const char *text,
+                         neg_failure *failure)
 {
-    if (is_own_trouble(refusal)) {
+    if (is_own_trouble(refusal->major, text)) {
         failure->cause = NEG_CAUSE_INTERNAL;
         failure->text = apr_psprintf(
             e->pool,
             "the token could not be checked: %s. If this is the replay cache, make its directory "
             "(/var/tmp, or KRB5RCACHEDIR in httpd's environment) writable for the server's user",
-            neg_explain_status(e->pool, refusal->major, refusal->minor, refusal->mech));
+            text);
         return;
     }
     failure->cause = GSS_ROUTINE_ERROR(refusal->major) == GSS_S_BAD_MECH ? NEG_CAUSE_MECHANISM
@@ -396,19 +397,20 @@ static void explain_rest(evidence *e, const neg_refusal *refusal, neg_failure *f
 void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure *failure)
 {
     evidence *e = apr_palloc(p, sizeof(*e));
+    const char *text = neg_status_minor_text(p, refusal->minor, refusal->mech);
     gather(p, refusal->in, e);
     if (GSS_ROUTINE_ERROR(refusal->major) == GSS_S_BAD_BINDINGS) {
         failure->cause = NEG_CAUSE_BINDINGS;
         failure->text = explain_bindings(e);
         return;
     }
-    for (size_t i = 0; i < sizeof(by_minor) / sizeof(*by_minor); i++) {
-        if (refusal->minor == by_minor[i].minor) {
-            failure->cause = by_minor[i].cause;
-            failure->text = by_minor[i].explain(e);
+    for (size_t i = 0; i < sizeof(by_error) / sizeof(*by_error); i++) {
+        if (neg_status_is(text, by_error[i].code)) {
+            failure->cause = by_error[i].cause;
+            failure->text = by_error[i].explain(e);
             return;
         }
     }
     if (!explain_keys(e, failure))
-        explain_rest(e, refusal, failure);
+        explain_rest(e, refusal, text, failure);
 }

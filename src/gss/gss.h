@@ -126,7 +126,14 @@ const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char 
 
 /* ---- delegate.c: where delegated credentials go ---- */
 
+/** The ccaches that a child process has stored and whose owners have not ended yet. */
+typedef struct neg_ccaches neg_ccaches;
+
+/** When the child ends, what is left of them is removed.  NULL when APR cannot. */
+neg_ccaches *neg_ccaches_create(apr_pool_t *pchild);
+
 typedef struct {
+    neg_ccaches *all;
     const char *directory;
     unsigned mode; /**< permission bits of the ccache */
     long uid;      /**< -1: as it is */
@@ -169,11 +176,28 @@ const char *neg_keytab_list(apr_pool_t *p, krb5_context krb5, const char *name,
 /** TYPE:residual of krb5's default keytab, in p. */
 const char *neg_keytab_default_name(apr_pool_t *p, krb5_context krb5);
 
+/** The path of a FILE keytab's TYPE:residual; NULL for other types. */
+const char *neg_keytab_path(const char *name);
+
 /** Whether a key of this principal may accept under "any", "HTTP" or "HTTP@host". */
 int neg_keytab_serves(const char *principal, const char *acceptor);
 
 /** The principals of a listing, each once, joined with ", ", at most `most` of them. */
 const char *neg_keytab_principals(apr_pool_t *p, const apr_array_header_t *entries, int most);
+
+/* ---- status.c: status codes in words ---- */
+
+/** Major and minor status as GSSAPI words them; the minor needs its mechanism.  In p. */
+const char *neg_status_text(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, gss_OID mech);
+
+/** A krb5 error as the library words it, in p. */
+const char *neg_status_krb5_text(apr_pool_t *p, krb5_context krb5, krb5_error_code code);
+
+/** The minor status alone; "" when there is none. */
+const char *neg_status_minor_text(apr_pool_t *p, OM_uint32 minor, gss_OID mech);
+
+/** Whether the text of a minor status is that of a krb5 or system error. */
+int neg_status_is(const char *text, krb5_error_code code);
 
 /* ---- explain.c: status -> cause and remedy ---- */
 
@@ -188,11 +212,8 @@ typedef struct {
 /** Finds the cause of a failed accept and writes the sentence into p. */
 void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure *failure);
 
-/** Major and minor status as GSSAPI words them; the minor needs its mechanism.  In p. */
-const char *neg_explain_status(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, gss_OID mech);
-
-/** A krb5 error as the library words it, in p. */
-const char *neg_explain_krb5(apr_pool_t *p, krb5_context krb5, krb5_error_code code);
+/** The sentence for a keytab that cannot be read while the server runs, in p. */
+const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why);
 
 int neg_same_oid(gss_OID a, gss_OID b);
 extern gss_OID_desc neg_oid_krb5;

@@ -55,11 +55,11 @@ const char *neg_keytab_list(apr_pool_t *p, krb5_context krb5, const char *name,
     krb5_error_code code =
         name ? krb5_kt_resolve(krb5, name, &keytab) : krb5_kt_default(krb5, &keytab);
     if (code != 0)
-        return neg_explain_krb5(p, krb5, code);
+        return neg_status_krb5_text(p, krb5, code);
     *entries = apr_array_make(p, 8, sizeof(neg_keytab_entry));
     code = read_entries(p, krb5, keytab, *entries);
     krb5_kt_close(krb5, keytab);
-    return code == 0 ? NULL : neg_explain_krb5(p, krb5, code);
+    return code == 0 ? NULL : neg_status_krb5_text(p, krb5, code);
 }
 
 const char *neg_keytab_default_name(apr_pool_t *p, krb5_context krb5)
@@ -68,6 +68,13 @@ const char *neg_keytab_default_name(apr_pool_t *p, krb5_context krb5)
     if (krb5_kt_default_name(krb5, name, sizeof(name)) != 0)
         return "FILE:/etc/krb5.keytab";
     return apr_pstrdup(p, name);
+}
+
+const char *neg_keytab_path(const char *name)
+{
+    if (*name == '/')
+        return name;
+    return strncmp(name, "FILE:", 5) == 0 ? name + 5 : NULL;
 }
 
 int neg_keytab_serves(const char *principal, const char *acceptor)
@@ -87,19 +94,25 @@ int neg_keytab_serves(const char *principal, const char *acceptor)
     return strncasecmp(principal, host, strlen(host)) == 0 && principal[strlen(host)] == '@';
 }
 
+static int is_listed_before(const neg_keytab_entry *entries, int i)
+{
+    for (int j = 0; j < i; j++)
+        if (strcmp(entries[j].principal, entries[i].principal) == 0)
+            return 1;
+    return 0;
+}
+
 const char *neg_keytab_principals(apr_pool_t *p, const apr_array_header_t *entries, int most)
 {
     const neg_keytab_entry *entry = (const neg_keytab_entry *)entries->elts;
     const char *text = "";
-    const char *last = "";
     int shown = 0;
     for (int i = 0; i < entries->nelts; i++) {
-        if (strcmp(entry[i].principal, last) == 0)
+        if (is_listed_before(entry, i))
             continue;
-        last = entry[i].principal;
         if (shown++ == most)
             return apr_pstrcat(p, text, ", ...", NULL);
-        text = apr_pstrcat(p, text, *text ? ", " : "", last, NULL);
+        text = apr_pstrcat(p, text, *text ? ", " : "", entry[i].principal, NULL);
     }
     return *text ? text : "nobody";
 }

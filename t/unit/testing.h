@@ -30,9 +30,12 @@ static inline int fresh_pool(void **state)
 #define TEST(function) cmocka_unit_test_setup(function, fresh_pool)
 
 /** The main function of a test program. */
-#define RUN(tests)                                                                                 \
+#define RUN(tests) RUN_WITH((tests), NULL, NULL)
+
+/** The same, with functions to be called before and after all tests. */
+#define RUN_WITH(tests, before, after)                                                             \
     (apr_initialize(), atexit(apr_terminate), apr_pool_create(&pool, NULL),                        \
-     cmocka_set_message_output(CM_OUTPUT_TAP), cmocka_run_group_tests((tests), NULL, NULL))
+     cmocka_set_message_output(CM_OUTPUT_TAP), cmocka_run_group_tests((tests), before, after))
 
 /** The bytes of a string literal, which may hold NULs. */
 #define BYTES(literal) ((neg_bytes){(const unsigned char *)("" literal), sizeof(literal) - 1})

@@ -1,0 +1,451 @@
+# Every directive: its default, each value that it takes, what is refused with
+# which advice, where it may stand, and how it merges. One table says it all; a
+# directive that is missing from the table fails the last test.
+
+use strict;
+use warnings;
+
+use Apache::Test qw(-withtestmore);
+use NegTest;
+use NegTest::Httpd 'httpd_user';
+use NegTest::Keytab qw(read_keytab write_keytab);
+use NegTest::Stage;
+
+my $www    = keytab('directives');
+my $delegated = stage_dir() . '/directives';
+mkdir $_ for $delegated, "$delegated/a", "$delegated/b", stage_dir() . '/htdocs/ht';
+NegTest::Stage->give_to_httpd("$delegated/$_", 0700) for qw(a b);
+chmod 0711, $delegated;
+chmod 0755, stage_dir() . '/htdocs/ht';
+write_keytab($www, grep { $_->{principal} =~ /^HTTP.www/ } read_keytab(keytab()));
+
+my ($user) = httpd_user() || getpwuid $>;
+my (undef, undef, undef, $gid) = getpwnam $user;
+my $group = getgrgid $gid;
+
+# --- the table ---------------------------------------------------------------
+#
+# see       what a client observes of the setting: code of a location's path
+# default   what is observed without the directive
+# values    pairs: what is written, and what is then observed; the first two differ
+# with      what else a location needs so that the setting can be observed
+# wrong     pairs: what is written, and what the refusal must advise
+# contexts  server, location, htaccess: where it may stand
+
+my %DIRECTIVES = (
+    AuthNegotiateKeytab => {
+        see     => \&sees_keytab,
+        default => 'localhost',                     # krb5's default: KRB5_KTNAME
+        values  => [
+            $www               => 'www',
+            keytab()           => 'localhost',
+            "FILE:$www"        => 'www',
+            "FILE:" . keytab() => 'localhost',
+        ],
+        wrong    => [ q("")  => qr/takes one argument, the keytab/, '/a /b' => qr/takes one argument/ ],
+        contexts => [qw(server location)],
+    },
+    AuthNegotiateAcceptor => {
+        see     => \&sees_acceptor,
+        default => 'HTTP',
+        values  => [
+            any                                => 'HTTP host',
+            'HTTP@www.example.test'            => 'none',
+            HTTP                               => 'HTTP',
+            'HTTP@localhost'                   => 'HTTP',
+            'host@localhost'                   => 'host',
+            '"%{tolower:ANY}"'                 => 'HTTP host',
+            '"HTTP@%{HTTP:X-Acceptor}"'        => 'HTTP',
+            ANY                                => 'HTTP host',
+        ],
+        wrong => [
+            http                           => qr/write HTTP .* any .* HTTP\@host\.name/,
+            'HTTP/localhost'               => qr/write HTTP/,
+            'HTTP/localhost@EXAMPLE.TEST'  => qr/without a realm/,
+            'HTTP@'                        => qr/write HTTP/,
+            '@localhost'                   => qr/write HTTP/,
+            q("")                          => qr/takes one argument, which keys/,
+            '"%{nosuchfunction:x}"'        => qr/expression "%\{nosuchfunction:x\}" cannot be read/,
+            'HTTP host'                    => qr/takes one argument/,
+        ],
+        contexts => [qw(location)],
+    },
+    AuthNegotiateMechs => {
+        see      => \&sees_mechs,
+        default  => 'krb5',
+        values   => [ krb5 => 'krb5', KRB5 => 'krb5', 'krb5 krb5' => 'krb5' ],
+        one      => 'there is one mechanism',
+        wrong    => [ ntlmssp => qr/krb5 alone, not "ntlmssp"; write AuthNegotiateMechs krb5/,
+            'krb5 ntlmssp' => qr/not "ntlmssp"/, q() => qr/requires at least one argument/ ],
+        contexts => [qw(location htaccess)],
+    },
+    AuthNegotiateRequireTLS => {
+        see      => \&sees_require_tls,
+        default  => 'Off',
+        values   => [ On => 'On', Off => 'Off', on => 'On', off => 'Off' ],
+        wrong    => [ yes => qr/must be On or Off/, q() => qr/must be On or Off|takes one argument/ ],
+        contexts => [qw(location htaccess)],
+    },
+    AuthNegotiatePersist => {
+        see      => \&sees_persist,
+        default  => 'Off',
+        values   => [ On => 'On', Off => 'Off', on => 'On', off => 'Off' ],
+        wrong    => [ always => qr/must be On or Off/ ],
+        contexts => [qw(location htaccess)],
+    },
+    AuthNegotiateOffer => {
+        see      => \&sees_offer,
+        default  => 'always',
+        values   => [ once => 'once', always => 'always', ONCE => 'once', Always => 'always' ],
+        wrong    => [ never => qr/write always or once, not "never"/, 'once always' => qr/takes one argument/ ],
+        contexts => [qw(location htaccess)],
+    },
+    AuthNegotiateUser => {
+        see     => \&sees_user,
+        default => 'alice@EXAMPLE.TEST',
+        values  => [
+            strip                             => 'alice',
+            principal                         => 'alice@EXAMPLE.TEST',
+            Principal                         => 'alice@EXAMPLE.TEST',
+            local                             => 'alice',
+            'strip EXAMPLE.TEST'              => 'alice',
+            'STRIP OTHER.TEST EXAMPLE.TEST'   => 'alice',
+            'strip OTHER.TEST'                => 'alice@EXAMPLE.TEST',
+            'strip EXAMPLE'                   => 'alice@EXAMPLE.TEST',
+            'strip example.test'              => 'alice@EXAMPLE.TEST',
+            '"%{reqenv:NEGOTIATE_REALM}/x"'   => 'EXAMPLE.TEST/x',
+        ],
+        wrong => [
+            upper                 => qr/write principal, local, strip/,
+            q()                   => qr/write principal, local, strip/,
+            'principal local'     => qr/write principal, local, strip/,
+            'strip @EXAMPLE.TEST' => qr/write the realm without its \@: EXAMPLE\.TEST/,
+            account               => qr/account is read from .* PAC.*write principal/,
+            upn                   => qr/upn is read from .* PAC.*write principal/,
+            '"%{nosuchfunction:x}"' => qr/cannot be read/,
+        ],
+        contexts => [qw(location htaccess)],
+    },
+    AuthNegotiateDelegate => {
+        see      => \&sees_delegate,
+        default  => 'off',
+        values   => [ "FILE:$delegated/a" => "$delegated/a", "FILE:$delegated/b" => "$delegated/b", off => 'off', Off => 'off' ],
+        wrong    => [
+            "$delegated/a"    => qr/write off, or FILE: and a private directory/,
+            'FILE:'           => qr/write off, or FILE:/,
+            "file:$delegated" => qr/write off, or FILE:/,
+            'MEMORY:'         => qr/write off, or FILE:/,
+            On                => qr/write off, or FILE:/,
+        ],
+        contexts => [qw(server location)],
+    },
+    AuthNegotiateDelegatePerms => {
+        see     => \&sees_perms,
+        default => '0600',
+        with    => "AuthNegotiateDelegate FILE:$delegated/a",
+        values  => [
+            'mode:0640'                          => '0640',
+            'mode:600'                           => '0600',
+            'mode:0660'                          => '0660',
+            "mode:0640 user:$user group:$group"  => '0640',
+            "group:$group"                       => '0600',
+        ],
+        wrong => [
+            'mode:0644'           => qr/everybody.*write mode:0600, mode:0640 or mode:0660/,
+            'mode:0700'           => qr/write mode:0600/,
+            'mode:0400'           => qr/close them to their owner; write mode:0600/,
+            'mode:rw'             => qr/no file mode; write three or four octal digits/,
+            'mode:'               => qr/no file mode/,
+            'mode:0680'           => qr/no file mode/,
+            'mode:10600'          => qr/no file mode/,
+            'user:no-such-user'   => qr/there is no user "no-such-user"/,
+            'group:no-such-group' => qr/there is no group "no-such-group"/,
+            'user:'               => qr/write mode:0640, user:name, group:name/,
+            '0640'                => qr/"0640" is not understood; write mode:0640/,
+            q()                   => qr/write mode:0640, user:name or group:name/,
+        ],
+        contexts => [qw(server location)],
+    },
+    AuthNegotiateDelegateEnv => {
+        see      => \&sees_env,
+        default  => 'KRB5CCNAME',
+        with     => "AuthNegotiateDelegate FILE:$delegated/a",
+        values   => [ TICKETS => 'TICKETS', KRB5CCNAME => 'KRB5CCNAME', _T1 => '_T1' ],
+        wrong    => [ '1A' => qr/does not begin with a digit; write for example KRB5CCNAME/,
+            'A-B' => qr/letters, digits and underscores/, q("") => qr/takes one argument, the variable/, 'A B' => qr/takes one argument/ ],
+        contexts => [qw(server location)],
+    },
+);
+
+# --- what a client observes --------------------------------------------------
+
+my $port;    # of the server that is asked
+my $host;
+
+sub get {
+    my ($path, @headers) = @_;
+    return http(port => $port, $host ? (host => $host) : ())->get("$path/env.pl", @headers);
+}
+
+sub with_token {
+    my ($path, %opt) = @_;
+    return get($path, Authorization => initiator('alice', %opt)->authorization);
+}
+
+sub sees_keytab {
+    my ($path) = @_;
+    my @good = grep { with_token($path, target => "HTTP\@$_->[1]")->status == 200 }
+      [ localhost => 'localhost' ], [ www => 'www.example.test' ];
+    # the server's keytab has both, the other one only the second
+    return @good == 2 ? 'localhost' : @good ? $good[0][0] : 'none';
+}
+
+sub sees_acceptor {
+    my ($path) = @_;
+    my @good = grep {
+        get($path, 'X-Acceptor' => 'localhost', Authorization => initiator('alice', target => "$_\@localhost")->authorization)
+          ->status == 200
+    } qw(HTTP host);
+    return "@good" || 'none';
+}
+
+sub sees_mechs { my ($path) = @_; return with_token($path)->env->{NEGOTIATE_MECH} }
+
+sub sees_require_tls { my ($path) = @_; return { 401 => 'Off', 403 => 'On' }->{ get($path)->status } }
+
+sub sees_persist { my ($path) = @_; return with_token($path)->header('Persistent-Auth') ? 'On' : 'Off' }
+
+sub sees_offer {
+    my ($path) = @_;
+    my $http = http(port => $port, $host ? (host => $host) : ());
+    my $r = $http->get("$path/env.pl", Authorization => negotiate('junk'));
+    $r = $http->get("$path/env.pl");
+    return $r->challenges ? 'always' : 'once';
+}
+
+sub sees_user { my ($path) = @_; return with_token($path)->env->{REMOTE_USER} }
+
+sub sees_delegate {
+    my ($path) = @_;
+    my ($dir) = (with_token($path, delegate => 1)->env->{KRB5CCNAME} || 'off') =~ m{^(?:FILE:)?(.*?)(?:/[^/]+)?$};
+    return $dir;
+}
+
+sub sees_perms {
+    my ($path) = @_;
+    my $r = http(port => $port, $host ? (host => $host) : ())
+      ->get("$path/tickets.pl", Authorization => initiator('alice', delegate => 1)->authorization);
+    return $r->env->{mode};
+}
+
+sub sees_env {
+    my ($path) = @_;
+    my $env = with_token($path, delegate => 1)->env;
+    return join ' ', sort grep { $env->{$_} =~ m{^FILE:\Q$delegated\E/} } keys %$env;
+}
+
+# --- configurations ----------------------------------------------------------
+
+my $COMMON = <<'CONF';
+PassEnv KRB5_CONFIG
+ScriptAliasMatch "env\.pl$" "@stage@/cgi-bin/env.pl"
+ScriptAliasMatch "tickets\.pl$" "@stage@/cgi-bin/tickets.pl"
+CONF
+
+# A protected location; $lines are of the test's own.
+sub location {
+    my ($path, @lines) = @_;
+    return join "\n", "<Location $path>", 'AuthType Negotiate', 'AuthName test', 'Require valid-user',
+      (grep { defined } @lines), "</Location>\n";
+}
+
+sub nested { my ($path, @lines) = @_; return join "\n", "<Location $path>", (grep { defined } @lines), "</Location>\n" }
+
+my @names = sort keys %DIRECTIVES;
+my %path_of = map { $_ => '/' . lc s/^AuthNegotiate//r } @names;
+my %checks;    # [name, path, host, directive, expected]
+
+sub expect { my ($where, @check) = @_; push @{ $checks{$where} }, \@check; return }
+
+# Locations: defaults, each value, and all ways to nest two values.
+sub location_conf {
+    my $conf = $COMMON;
+    for my $name (@names) {
+        my $d    = $DIRECTIVES{$name};
+        my $path = $path_of{$name};
+        my @values = @{ $d->{values} };
+        my ($a, $sees_a, $b, $sees_b) = @values;
+        $conf .= location("$path/default", $d->{with});
+        expect(locations => "$name: default", "$path/default", $name, $d->{default});
+        for (my $i = 0; $i < @values; $i += 2) {
+            $conf .= location("$path/value$i", $d->{with}, "$name $values[$i]");
+            expect(locations => "$name $values[$i]", "$path/value$i", $name, $values[ $i + 1 ]);
+        }
+        $conf .= location("$path/a", $d->{with}, "$name $a") . nested("$path/a/unset", 'AuthNegotiateUser principal' x ($name ne 'AuthNegotiateUser'))
+          . nested("$path/a/b", "$name $b") . nested("$path/a/b/a", "$name $a") . nested("$path/a/b/deeper/unset");
+        $conf .= location("$path/b", $d->{with}, "$name $b") . nested("$path/b/a", "$name $a");
+        $conf .= location("$path/unset", $d->{with}) . nested("$path/unset/a", "$name $a");
+        expect(locations => "$name: $_->[0]", "$path/$_->[1]", $name, $_->[2])
+          for [ 'an inner location inherits', 'a/unset', $sees_a ], [ 'an inner location overrides', 'a/b', $sees_b ],
+          [ '... again', 'a/b/a', $sees_a ], [ '... and further in it is inherited', 'a/b/deeper/unset', $sees_b ],
+          [ 'the other way round', 'b/a', $sees_a ], [ 'unset outside', 'unset/a', $sees_a ],
+          [ '... where it stays unset', 'unset', $d->{default} ];
+    }
+    return $conf;
+}
+
+# A directive for the whole server, virtual hosts over it, locations over those.
+sub server_conf {
+    my $conf = "$COMMON\n";
+    for my $name (@names) {
+        my $d    = $DIRECTIVES{$name};
+        my ($a, $sees_a, $b, $sees_b) = @{ $d->{values} };
+        next if !grep { $_ eq 'server' } @{ $d->{contexts} };
+        my $label = lc $name;
+        for my $host (['unset'], [ 'b', "$name $b" ]) {
+            $conf .= join "\n", '<VirtualHost *:*>', "ServerName $label-$host->[0].test", grep({ defined } $host->[1]),
+              # what the other directives' settings for the whole server would hide
+              $name eq 'AuthNegotiateKeytab'   ? () : 'AuthNegotiateKeytab ' . keytab(),
+              $name eq 'AuthNegotiateDelegate' ? 'AuthNegotiateDelegateEnv KRB5CCNAME' : (),
+              $COMMON, location('/plain', $d->{with}), location('/a', $d->{with}, "$name $a"),
+              location('/b', $d->{with}, "$name $b"), nested('/a/unset'), "</VirtualHost>\n";
+            expect(servers => "$name: " . ($host->[1] ? 'a virtual host that overrides' : 'a virtual host that inherits') . ", $_->[0]",
+                "$label-$host->[0].test", $_->[0], $name, $_->[1])
+              for [ '/plain', $host->[1] ? $sees_b : $sees_a ], [ '/a', $sees_a ], [ '/b', $sees_b ], [ '/a/unset', $sees_a ];
+        }
+    }
+    return $conf;
+}
+
+sub main_lines {
+    return join '', map { "$_ $DIRECTIVES{$_}{values}[0]\n" }
+      grep { grep { $_ eq 'server' } @{ $DIRECTIVES{$_}{contexts} } } @names;
+}
+
+# --- the plan ----------------------------------------------------------------
+
+my $location_conf = location_conf();
+my $server_conf   = server_conf();
+my $wrong    = 0;
+$wrong += @{ $_->{wrong} } / 2 for values %DIRECTIVES;
+my $htaccess = grep { grep { $_ eq 'htaccess' } @{ $_->{contexts} } } values %DIRECTIVES;
+
+plan tests => @{ $checks{locations} } + @{ $checks{servers} } + 2 * $wrong + 3 * @names + 4 * $htaccess
+  + 2 * (@names - $htaccess) + 4;
+
+# --- values and merging ------------------------------------------------------
+
+sub is_seen {
+    my ($name, $path, $directive, $expected) = @_;
+    is eval { $DIRECTIVES{$directive}{see}->($path) }, $expected, $name or diag $@ || "at $path";
+    return;
+}
+
+{
+    my $server = server(conf => $location_conf)->start;
+    $port = $server->port;
+    is_seen(@$_) for @{ $checks{locations} };
+    is_deeply [ $server->log->crashes ], [], 'nobody died';
+    $server->stop;
+}
+
+{
+    my $server = server(conf => main_lines() . $server_conf);
+    $server->start;
+    $port = $server->port;
+    for my $check (@{ $checks{servers} }) {
+        my ($name, $virtual, @rest) = @$check;
+        $host = $virtual;
+        is_seen($name, @rest);
+    }
+    $host = undef;
+    is_deeply [ $server->log->crashes ], [], 'nobody died here either';
+    $server->stop;
+}
+
+# --- wrong values ------------------------------------------------------------
+
+for my $name (@names) {
+    my @wrong = @{ $DIRECTIVES{$name}{wrong} };
+    while (my ($value, $advice) = splice @wrong, 0, 2) {
+        my $result = server(conf => location('/x', "$name $value"))->check;
+        ok !$result->{ok}, "$name $value stops the start";
+        like $result->{output}, qr/^(?=.*\b$name\b).*$advice/m, '... and is told what to write';
+    }
+}
+
+# --- contexts ----------------------------------------------------------------
+
+# Where it may stand at start; .htaccess is read later.
+for my $name (@names) {
+    my $d  = $DIRECTIVES{$name};
+    my %in = map { $_ => 1 } @{ $d->{contexts} };
+    my $line   = "$name $d->{values}[2]";
+    my $result = server(conf => "$line\n")->check;
+    ok !$result->{ok} == !$in{server}, "$name " . ($in{server} ? 'may' : 'may not') . ' stand for the whole server'
+      or diag $result->{output};
+    ok $in{server} || $result->{output} =~ /$name not allowed here/, '... and that is said';
+    $result = server(conf => "<Directory /srv>\n$line\n</Directory>\n<Location /x>\n<If \"true\">\n$line\n</If>\n</Location>\n")->check;
+    ok $result->{ok} && $in{location}, '... may stand in Directory, Location and If' or diag $result->{output};
+}
+
+{
+    my $dir    = stage_dir() . '/htdocs/ht';
+    my $page   = sub { my ($name) = @_; return '/ht' . $path_of{$name} };
+    my $text   = $COMMON . qq{<Directory "$dir">\n    AllowOverride AuthConfig\n</Directory>\n};
+    for my $name (@names) {
+        my $d = $DIRECTIVES{$name};
+        mkdir $dir . $path_of{$name};
+        mkdir "$dir$path_of{$name}/inner";
+        chmod 0755, $dir . $path_of{$name}, "$dir$path_of{$name}/inner";
+        for my $script (qw(env.pl tickets.pl)) {
+            NegTest::Stage::copy_in({ dir => stage_dir() }, stage_dir() . "/cgi-bin/$script", "htdocs/ht$path_of{$name}/$_$script")
+              for '', 'inner/';
+        }
+        $text .= qq{<Directory "$dir$path_of{$name}">\nOptions +ExecCGI\nAddHandler cgi-script .pl\nAuthType Negotiate\n}
+          . qq{AuthName test\nRequire valid-user\n$name $d->{values}[0]\n</Directory>\n};
+    }
+    $text =~ s/^ScriptAliasMatch.*\n//mg;
+    my $server = server(conf => $text)->start;
+    $port = $server->port;
+    my $write = sub {
+        my ($where, $line) = @_;
+        open my $out, '>', "$dir$where/.htaccess" or die $!;
+        print $out "$line\n";
+        close $out;
+        chmod 0644, "$dir$where/.htaccess";
+    };
+    for my $name (@names) {
+        my $d = $DIRECTIVES{$name};
+        my ($a, $sees_a, $b, $sees_b) = @{ $d->{values} };
+        $write->($path_of{$name}, "$name $b");
+        $server->log->mark;
+        if (grep { $_ eq 'htaccess' } @{ $d->{contexts} }) {
+            is_seen("$name in .htaccess overrides the configuration", $page->($name), $name, $sees_b);
+            is_seen('... and is inherited further in', $page->($name) . '/inner', $name, $sees_b);
+            $write->("$path_of{$name}/inner", "$name $a");
+            is_seen('... where another can override it', $page->($name) . '/inner', $name, $sees_a);
+            $write->($path_of{$name}, "$name $d->{wrong}[0]");
+            is get($page->($name))->status, 500, '... and a wrong value is an error of the page';
+        }
+        else {
+            is get($page->($name))->status, 500, "$name is refused in .htaccess";
+            my @said = $server->log->wait_for(qr/$name not allowed here/);
+            ok scalar(@said), '... and that is said';
+        }
+    }
+    $server->stop;
+}
+
+# --- the guard ---------------------------------------------------------------
+
+{
+    my %known;
+    for my $file (glob source_dir() . '/src/*.c') {
+        open my $in, '<', $file or die "$file: $!";
+        local $/;
+        $known{$_} = 1 for <$in> =~ /\bAP_INIT_\w+\(\s*"(\w+)"/g;
+    }
+    ok delete $known{AuthType}, 'AuthType is looked at';
+    is_deeply [ sort keys %known ], \@names, 'every directive is in the table of this test';
+}

@@ -1,0 +1,357 @@
+# What is wrong is said before the first request: by httpd -t, and at the start,
+# which is then none. Each finding is one sentence with its remedy, and says in
+# which section of which file it belongs.
+
+use strict;
+use warnings;
+
+use Apache::Test qw(-withtestmore);
+use NegTest;
+use NegTest::Httpd 'httpd_user';
+use NegTest::Keytab qw(write_keytab entry AES128);
+use NegTest::Stage;
+
+plan tests => 121;
+
+my $root = $> == 0;
+my $user = httpd_user() || getpwuid $>;
+
+# --- helpers -----------------------------------------------------------------
+
+# The protected location, with lines of the test's own; its first line of ours
+# stands in line 1 of what is given to a server.
+sub location {
+    my ($path, @lines) = @_;
+    return join "\n", "<Location $path>", '    AuthType Negotiate', '    AuthName test',
+      '    Require valid-user', (map { "    $_" } @lines), '</Location>', '';
+}
+
+# The number of a line of httpd.conf, in which our text comes last.
+sub line_of {
+    my ($server, $pattern) = @_;
+    open my $in, '<', $server->dir . '/httpd.conf' or die $!;
+    while (<$in>) { return $. if /$pattern/ }
+    return 0;
+}
+
+sub count { my ($text, $pattern) = @_; my @all = $text =~ /$pattern/g; return scalar @all }
+
+# httpd -t fails with one finding, which matches all the patterns, and which is
+# not repeated.
+sub stops_check {
+    my ($name, $conf, $begin, @patterns) = @_;
+    my $server = ref $conf ? $conf : server(conf => $conf);
+    my $result = $server->check;
+    ok !$result->{ok}, "$name: httpd -t fails";
+    my @found = grep { /$begin/ } split /\n/, $result->{output};
+    is scalar @found, 1, '... with one finding' or diag $result->{output};
+    my @missing = grep { ($found[0] || '') !~ /$_/ } @patterns;
+    is "@missing", '', '... that says what is wrong and what to do' or diag $result->{output};
+    return $server;
+}
+
+sub runs_check {
+    my ($name, $conf, %opt) = @_;
+    my $server = server(conf => $conf, %opt);
+    my $result = $server->check;
+    ok $result->{ok} && $result->{output} eq "Syntax OK\n", "$name: httpd -t has nothing to say"
+      or diag $result->{output};
+    return $server;
+}
+
+# A file or directory that httpd's children cannot use, though root could.
+sub lock_out {
+    my ($path, $mode) = @_;
+    if   ($root) { chown 0, 0, $path; chmod $mode, $path }
+    else         { chmod 0, $path }
+    return;
+}
+
+my $dir = stage_dir() . '/keytab';
+my $delegated = stage_dir() . '/start';
+mkdir $delegated;
+NegTest::Stage->give_to_httpd($delegated, 0700);
+
+# --- the keytab --------------------------------------------------------------
+
+runs_check('everything is right', location('/x', "AuthNegotiateKeytab $dir/http.keytab"));
+
+{
+    my $server = stops_check('no keytab', location('/x', "AuthNegotiateKeytab $dir/none.keytab"),
+        qr/AuthNegotiateKeytab/, qr{\Q$dir\E/none\.keytab does not exist}, qr/kadmin.*ktadd.*ktpass/);
+    my $said = $server->check->{output};
+    my $at   = line_of($server, qr/<Location/) + 1;
+    like $said, qr{\(in /x, \S*/httpd\.conf:$at\)}, '... in which section of which file';
+
+    ok !$server->try_to_start, '... and httpd does not start';
+    is count($server->said, qr/none\.keytab does not exist/), 1, '... and says so once'
+      or diag $server->said;
+}
+
+{
+    write_keytab("$dir/locked.keytab", entry('HTTP/localhost'));
+    lock_out("$dir/locked.keytab", 0600);
+    stops_check('a keytab for root alone', location('/x', "AuthNegotiateKeytab $dir/locked.keytab"),
+        qr/AuthNegotiateKeytab/,
+        qr{\Q$dir\E/locked\.keytab cannot be read by the user \Q$user\E}, qr/Permission denied/,
+        qr/chgrp, chmod 640/);
+    chmod 0600, "$dir/locked.keytab";
+}
+
+{
+    mkdir "$dir/closed";
+    chmod 0755, "$dir/closed";
+    write_keytab("$dir/closed/http.keytab", entry('HTTP/localhost'));
+    lock_out("$dir/closed", 0700);
+    stops_check('a directory above it is closed',
+        location('/x', "AuthNegotiateKeytab $dir/closed/http.keytab"),
+        qr/AuthNegotiateKeytab/, qr/cannot be read by the user \Q$user\E/, qr/every directory above/);
+    chmod 0755, "$dir/closed";
+}
+
+{
+    open my $out, '>', "$dir/text.keytab" or die $!;
+    print $out "this is no keytab\n";
+    close $out;
+    NegTest::Stage->give_to_httpd("$dir/text.keytab", 0600);
+    stops_check('a file that is no keytab', location('/x', "AuthNegotiateKeytab $dir/text.keytab"),
+        qr/AuthNegotiateKeytab/, qr/text\.keytab is no keytab that krb5 can read/, qr/ktadd|ktpass/);
+    write_keytab("$dir/empty.keytab");
+    stops_check('a keytab without keys', location('/x', "AuthNegotiateKeytab $dir/empty.keytab"),
+        qr/AuthNegotiateKeytab/, qr/empty\.keytab has no key .* HTTP, only of nobody/);
+}
+
+{
+    write_keytab("$dir/host.keytab", entry('host/localhost'), entry('host/www.example.test'));
+    my $conf = location('/x', "AuthNegotiateKeytab $dir/host.keytab");
+    stops_check('a keytab without an HTTP/ key', $conf, qr/AuthNegotiateKeytab/,
+        qr/no key for AuthNegotiateAcceptor HTTP,/,
+        qr{only of host/localhost\@EXAMPLE\.TEST, host/www\.example\.test\@EXAMPLE\.TEST},
+        qr{Add the key of HTTP/});
+    runs_check('... with AuthNegotiateAcceptor any',
+        location('/x', "AuthNegotiateKeytab $dir/host.keytab", 'AuthNegotiateAcceptor any'));
+    runs_check('... with an expression, of which nothing is known yet',
+        location('/x', "AuthNegotiateKeytab $dir/host.keytab", 'AuthNegotiateAcceptor HTTP@%{HTTP_HOST}'));
+    runs_check('... for the whole server, where each location names an acceptor that is there',
+        "AuthNegotiateKeytab $dir/host.keytab\n"
+          . location('/x', 'AuthNegotiateAcceptor host@localhost'));
+    stops_check('... for the whole server, and a location that needs HTTP',
+        "AuthNegotiateKeytab $dir/host.keytab\n" . location('/x'),
+        qr/host\.keytab/, qr{AuthType Negotiate \(in /x,}, qr/no key for AuthNegotiateAcceptor HTTP,/);
+}
+
+stops_check('no key of the acceptor',
+    location('/x', "AuthNegotiateKeytab $dir/http.keytab", 'AuthNegotiateAcceptor HTTP@shop.example.test'),
+    qr/AuthNegotiateKeytab/, qr/no key for AuthNegotiateAcceptor HTTP\@shop\.example\.test/,
+    qr{only of HTTP/localhost\@EXAMPLE\.TEST, HTTP/www\.example\.test\@EXAMPLE\.TEST});
+runs_check('a key of the acceptor',
+    location('/x', "AuthNegotiateKeytab $dir/http.keytab", 'AuthNegotiateAcceptor HTTP@WWW.example.test'));
+
+{
+    my $missing = "$dir/none.keytab";
+    stops_check('two locations', location('/x', "AuthNegotiateKeytab $missing")
+          . location('/y', "AuthNegotiateKeytab $dir/host.keytab"),
+        qr{\(in /y}, qr/host\.keytab/);
+    stops_check('a keytab of a virtual host',
+        "<VirtualHost *:1>\nServerName v\nAuthNegotiateKeytab $missing\n" . location('/v') . "</VirtualHost>\n",
+        qr/AuthNegotiateKeytab/, qr/\(in the whole server, \S+:\d+\).*none\.keytab does not exist/);
+}
+
+# --- krb5's default keytab ---------------------------------------------------
+
+{
+    my $conf = location('/x');
+    runs_check('no AuthNegotiateKeytab: KRB5_KTNAME is checked', $conf,
+        env => { KRB5_KTNAME => "FILE:$dir/http.keytab" });
+    stops_check('... and is missing', server(conf => $conf, env => { KRB5_KTNAME => "FILE:$dir/none.keytab" }),
+        qr/none\.keytab/, qr{AuthType Negotiate \(in /x,}, qr/does not exist/);
+    stops_check('... and has no HTTP/ key',
+        server(conf => $conf, env => { KRB5_KTNAME => "FILE:$dir/host.keytab" }),
+        qr/host\.keytab/, qr{AuthType Negotiate \(in /x,}, qr/no key for AuthNegotiateAcceptor HTTP,/);
+    runs_check('nothing is asked for where nobody uses Negotiate', "<Location /x>\nAuthType None\n</Location>\n",
+        env => { KRB5_KTNAME => "FILE:$dir/none.keytab" });
+
+    my $server = server(
+        conf => qq{ScriptAliasMatch "env\\.pl\$" "\@stage\@/cgi-bin/env.pl"\n$conf},
+        env  => { KRB5_KTNAME => "FILE:$dir/http.keytab" }
+    )->start;
+    is http(port => $server->port)->get('/x/env.pl', Authorization => initiator('alice')->authorization)->status,
+      200, '... and it is what tokens are accepted with';
+    $server->stop;
+}
+
+{
+    my $config = stage_dir() . '/kdc/locked.conf';
+    kdc()->write_krb5_conf($config);
+    lock_out($config, 0600);
+    stops_check('a krb5.conf for root alone',
+        server(conf => location('/x', "AuthNegotiateKeytab $dir/http.keytab"), env => { KRB5_CONFIG => $config }),
+        qr/krb5\.conf/, qr/cannot be read by the user \Q$user\E/, qr/chmod o\+r/);
+}
+
+# --- a keytab for everybody --------------------------------------------------
+
+for my $default (0, 1) {
+    write_keytab("$dir/open.keytab", entry('HTTP/localhost'));
+    chmod 0644, "$dir/open.keytab";
+    my $server = server(
+        conf => location('/x', $default ? () : "AuthNegotiateKeytab $dir/open.keytab"),
+        env => { KRB5_KTNAME => "FILE:$dir/open.keytab" }
+    );
+    my $warning = qr/every user of this machine can read the keytab \Q$dir\E\/open\.keytab/;
+    my $result  = $server->check;
+    ok $result->{ok}, 'a keytab that everybody can read: httpd -t succeeds'
+      . ($default ? ' (krb5\'s default)' : '');
+    is count($result->{output}, $warning), 1, '... with a warning' or diag $result->{output};
+    like $result->{output}, qr/chmod o-rwx .* change the key/, '... and a remedy';
+    ok $server->try_to_start, '... the server runs';
+    is count($server->log->text, $warning), 1, '... and its error log has the warning, once'
+      or diag $server->said;
+    is count($server->said, $warning), 1, '... and the terminal is spared' or diag $server->said;
+    ok $server->restart(graceful => 1), '... after a graceful restart it still runs';
+    is count($server->log->text, $warning), 2, '... and is warned again';
+    $server->stop;
+}
+
+# --- AuthNegotiateDelegate ---------------------------------------------------
+
+sub delegating { return location('/x', "AuthNegotiateDelegate FILE:$delegated/$_[0]", @_[1 .. $#_]) }
+
+{
+    mkdir "$delegated/good";
+    NegTest::Stage->give_to_httpd("$delegated/good", 0700);
+    runs_check('a private directory for ccaches', delegating('good'));
+    runs_check('delegation is off', location('/x', 'AuthNegotiateDelegate off'));
+
+    my $server = stops_check('a missing directory', delegating('none'), qr/AuthNegotiateDelegate/,
+        qr{\(in /x, \S+:\d+\)}, qr{\Q$delegated\E/none is not there}, qr{install -d -m 700 -o \S});
+    ok !$server->try_to_start, '... and httpd does not start';
+    is count($server->said, qr/is not there/), 1, '... and says so once' or diag $server->said;
+
+    open my $out, '>', "$delegated/file" or die $!;
+    close $out;
+    stops_check('a file', delegating('file'), qr/AuthNegotiateDelegate/, qr/is not a directory/,
+        qr/install -d -m 700/);
+
+    mkdir "$delegated/locked";
+    lock_out("$delegated/locked", 0755);
+    stops_check('a directory of somebody else', delegating('locked'), qr/AuthNegotiateDelegate/,
+        qr/the user \Q$user\E cannot write to the directory/, qr/chown \S+.*chmod 700/);
+    chmod 0700, "$delegated/locked";
+
+    mkdir "$delegated/open";
+    for my $mode (0777, 01777, 0703) {
+        NegTest::Stage->give_to_httpd("$delegated/open", $mode);
+        stops_check(sprintf('a directory of everybody (%04o)', $mode), delegating('open'),
+            qr/AuthNegotiateDelegate/, qr/everybody can write/, qr{install -d -m 700 -o \S.*open/ccaches});
+    }
+    stops_check('for the whole server', "AuthNegotiateDelegate FILE:$delegated/none\n" . location('/x'),
+        qr/AuthNegotiateDelegate/, qr/in the whole server/, qr/is not there/);
+}
+
+SKIP: {
+    my $other = $root ? 'daemon' : 'root';
+    my (undef, undef, undef, $gid) = getpwnam $other;
+    my $group = getgrgid $gid;
+    skip "no user $other here", 9 if !defined $group;
+    stops_check('ccaches for another user', delegating('good', "AuthNegotiateDelegatePerms user:$other"),
+        qr/AuthNegotiateDelegatePerms/, qr{\(in /x, \S+:\d+\)}, qr/cannot give files to another user/,
+        qr/group: and mode:0640/);
+    stops_check('ccaches for a group that the children are not in',
+        delegating('good', "AuthNegotiateDelegatePerms group:$group"),
+        qr/AuthNegotiateDelegatePerms/, qr/not a member of that group/, qr/add it to the group/);
+    my ($own, $own_group) = $root ? httpd_user() : (getpwuid($>) . '', getgrgid($) + 0) . '');
+    runs_check('ccaches for the children\'s own user',
+        delegating('good', "AuthNegotiateDelegatePerms user:$own"));
+    runs_check('... and group',
+        delegating('good', "AuthNegotiateDelegatePerms mode:0640 group:$own_group"));
+    runs_check('permissions without delegation are nobody\'s business yet',
+        location('/x', 'AuthNegotiateDelegatePerms mode:0640'));
+}
+
+# --- httpd -t -D DUMP_NEGOTIATE ----------------------------------------------
+
+{
+    write_keytab("$dir/dump.keytab", entry('HTTP/localhost', kvno => 7),
+        entry('HTTP/localhost', kvno => 7, enctype => AES128), entry('host/localhost', kvno => 3));
+    my $server = server(conf => <<"CONF");
+AuthNegotiateKeytab $dir/dump.keytab
+<Location /outer>
+    AuthType Negotiate
+    AuthName test
+    AuthNegotiateUser strip EXAMPLE.TEST
+    AuthNegotiatePersist On
+</Location>
+<Location /outer/inner>
+    AuthNegotiatePersist Off
+    AuthNegotiateRequireTLS On
+    AuthNegotiateOffer once
+</Location>
+<VirtualHost *:1>
+    ServerName virtual.example.test:8443
+    AuthNegotiateDelegate FILE:$delegated/good
+    AuthNegotiateDelegatePerms mode:0640
+    AuthNegotiateDelegateEnv TICKETS
+    <Location /v>
+        AuthType Negotiate
+        AuthNegotiateAcceptor host\@localhost
+    </Location>
+</VirtualHost>
+CONF
+    my $result = $server->dump('NEGOTIATE');
+    ok $result->{ok}, 'DUMP_NEGOTIATE' or diag $result->{output};
+    my ($main, $virtual) = split /^virtual host/m, $result->{output};
+    like $main, qr/^main server localhost:\d+$/m, '... the main server';
+    my %at = map { /^(.*?)(?:: AuthType Negotiate)? \(\S+:\d+\)\n/ ? ($1 => $_) : () } split /^  (?=\S)/m, $main;
+    is_deeply [ sort keys %at ], [ '/outer', '/outer/inner', 'the whole server' ], '... its sections';
+    like $at{'/outer'}, qr{^    keytab +FILE:\Q$dir\E/dump\.keytab$}m, '... the keytab';
+    like $at{'/outer'}, qr{^ +HTTP/localhost\@EXAMPLE\.TEST kvno 7 aes256-cts-hmac-sha1-96$}m, '... its keys';
+    like $at{'/outer'}, qr{^ +HTTP/localhost\@EXAMPLE\.TEST kvno 7 aes128-cts-hmac-sha1-96$}m, '... all';
+    like $at{'/outer'}, qr{^ +host/localhost\@EXAMPLE\.TEST kvno 3 \S+ \(does not accept here\)$}m,
+      '... and which do not serve';
+    my %policy = (
+        '/outer' => { user => 'strip EXAMPLE.TEST', persist => 'On', 'require TLS' => 'Off', offer => 'always',
+            acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5' },
+        '/outer/inner' => { user => 'strip EXAMPLE.TEST', persist => 'Off', 'require TLS' => 'On', offer => 'once',
+            acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5' },
+    );
+    for my $section (sort keys %policy) {
+        my %shown = $at{$section} =~ /^    (\S.*?) {2,}(.*)$/mg;
+        delete $shown{keytab};
+        is_deeply \%shown, $policy{$section}, "... the merged policy of $section";
+    }
+    like $virtual, qr/^ virtual\.example\.test:8443$/m, '... the virtual host';
+    my ($location) = $virtual =~ m{^  /v: AuthType Negotiate (.*)}ms;
+    like $location, qr{^    keytab +FILE:\Q$dir\E/dump\.keytab$}m, '... inherits the keytab';
+    like $location, qr/^    delegate +FILE:\Q$delegated\E\/good in TICKETS, mode 0640$/m, '... has its own delegation';
+    like $location, qr{^ +HTTP/localhost\S+ kvno 7 \S+ \(does not accept here\)$}m, '... and acceptor';
+    unlike $server->check->{output}, qr/keytab/, 'httpd -t alone lists nothing';
+
+    my $broken = server(conf => location('/x'), env => { KRB5_KTNAME => "FILE:$dir/none.keytab" });
+    my $said = $broken->dump('NEGOTIATE');
+    ok !$said->{ok} && $said->{output} =~ /none\.keytab does not exist/, '... nor does a broken one dump without a word';
+}
+
+# --- restarts ----------------------------------------------------------------
+
+{
+    my $alias  = qq{ScriptAliasMatch "env\\.pl\$" "\@stage\@/cgi-bin/env.pl"\n};
+    my $server = server(conf => $alias . location('/x', "AuthNegotiateKeytab $dir/http.keytab"))->start;
+    my $user_of = sub {
+        http(port => $server->port)->get('/x/env.pl', Authorization => initiator('alice')->authorization)
+          ->env->{REMOTE_USER};
+    };
+    is $user_of->(), 'alice@EXAMPLE.TEST', 'a running server';
+    $server->configure($alias
+          . location('/x', "AuthNegotiateKeytab $dir/http.keytab", 'AuthNegotiateUser strip EXAMPLE.TEST'));
+    ok $server->restart(graceful => 1), '... restarted gracefully with another configuration';
+    is $user_of->(), 'alice', '... follows it';
+
+    $server->configure($alias . location('/x', "AuthNegotiateKeytab $dir/www.keytab"));
+    write_keytab("$dir/www.keytab", entry('HTTP/www.example.test'));
+    ok $server->restart(graceful => 1), '... and again, with another keytab';
+    is http(port => $server->port)->get('/x/env.pl', Authorization => initiator('alice')->authorization)->status,
+      401, '... whose keys are the only ones';
+    is_deeply [ $server->log->crashes ], [], '... and nobody died';
+    $server->stop;
+}
