@@ -17,7 +17,7 @@
 /* A ccache, in the pool of its owner. */
 typedef struct file {
     char *path;
-    neg_ccaches *all;
+    neg_ccaches *all; /* NULL once its child has ended */
     struct file *next, **link; /* link is what points here */
 } file;
 
@@ -31,8 +31,10 @@ static apr_status_t remove_all(void *data)
 {
     neg_ccaches *all = data;
     apr_thread_mutex_lock(all->lock);
-    for (const file *f = all->first; f; f = f->next)
+    for (file *f = all->first; f; f = f->next) {
         unlink(f->path);
+        f->all = NULL; /* its own pool may end after ours */
+    }
     apr_thread_mutex_unlock(all->lock);
     return APR_SUCCESS;
 }
@@ -49,6 +51,8 @@ neg_ccaches *neg_ccaches_create(apr_pool_t *pchild)
 static apr_status_t remove_file(void *data)
 {
     file *f = data;
+    if (!f->all)
+        return APR_SUCCESS;
     apr_thread_mutex_lock(f->all->lock);
     if ((*f->link = f->next))
         f->next->link = f->link;
