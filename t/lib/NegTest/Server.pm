@@ -114,8 +114,14 @@ sub try_to_start {
         env    => $self->{env},
         output => "$self->{dir}/output",
     );
-    wait_until(sub { !$self->{process}->alive || $self->_answers }, START_SECONDS);
-    return $self->{process}->alive && $self->_answers;
+    wait_until(sub { !$self->{process}->alive || $self->_is_ready }, START_SECONDS);
+    return $self->{process}->alive && $self->_is_ready;
+}
+
+# It answers before it minds signals; this notice comes after both, at every LogLevel.
+sub _is_ready {
+    my ($self) = @_;
+    return $self->_answers && $self->{log}->text =~ /resuming normal operations/;
 }
 
 # What it wrote to the terminal and, once that was open, to its error log.
