@@ -110,7 +110,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(neg_check_warn, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
-    /* PER_CONF: one module that asks for PER_URI makes the whole server ask for every subrequest. */
+    /* PER_CONF: one module that asks for PER_URI makes the server ask for every subrequest. */
     ap_hook_check_authn(authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
@@ -119,6 +119,7 @@ static void register_hooks(apr_pool_t *p)
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);
 }
 
+/* clang-format off */
 AP_DECLARE_MODULE(auth_negotiate) = {
     STANDARD20_MODULE_STUFF,
     neg_config_create_dir,    /* per directory */

@@ -142,8 +142,7 @@ static int grant(neg_attempt *a)
         send_token(a, answered(r));
         if (neg_conn_may_remember(a))
             apr_table_setn(answered(r)->err_headers_out, "Persistent-Auth", "true");
-    }
-    else if (!a->exchange->tried) {
+    } else if (!a->exchange->tried) {
         keep_from_caches(answered(r));
     }
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s is %s (%s, %s)", user, a->identity->principal,

@@ -259,9 +259,9 @@ static neg_outcome admit(neg_attempt *a)
         a->identity = NULL;
         return NEG_UNKNOWN;
     }
-    return neg_attempt_refuse(a, NEG_CAUSE_POLICY,
-                              apr_psprintf(neg_attempt_pool(a), "%s may not enter: %s",
-                                           a->identity->principal, why));
+    return neg_attempt_refuse(
+        a, NEG_CAUSE_POLICY,
+        apr_psprintf(neg_attempt_pool(a), "%s may not enter: %s", a->identity->principal, why));
 }
 
 int neg_attempt_lacks_tls(const neg_attempt *a)

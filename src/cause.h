@@ -14,33 +14,33 @@ typedef enum {
 } neg_blame;
 
 /* cause, NEGOTIATE_ERROR, blame */
-#define NEG_CAUSES(X)                                                                             \
-    X(NONE, "", NOBODY)                                                                           \
-    X(MALFORMED, "malformed", CLIENT)                                                             \
-    X(DUPLICATE, "duplicate", CLIENT)                                                             \
-    X(SCHEME, "scheme", CLIENT)                                                                   \
-    X(NTLM, "ntlm", CLIENT)                                                                       \
-    X(MECHANISM, "mechanism", CLIENT)                                                             \
-    X(CONTINUATION, "continuation", CLIENT)                                                       \
-    X(CONNECTION, "connection", CLIENT)                                                           \
-    X(REPLAY, "replay", CLIENT)                                                                   \
-    X(SKEW, "skew", CLIENT)                                                                       \
-    X(EXPIRED, "expired", CLIENT)                                                                 \
-    X(NOT_YET_VALID, "not-yet-valid", CLIENT)                                                     \
-    X(NO_KEY, "no-key", CLIENT)                                                                   \
-    X(KVNO, "kvno", CLIENT)                                                                       \
-    X(ENCTYPE, "enctype", CLIENT)                                                                 \
-    X(WRONG_KEY, "wrong-key", CLIENT)                                                             \
-    X(WRONG_SERVICE, "wrong-service", CLIENT)                                                     \
-    X(BINDINGS, "bindings", CLIENT)                                                               \
-    X(REJECTED, "rejected", CLIENT)                                                               \
-    X(ANONYMOUS, "anonymous", POLICY)                                                             \
-    X(NAME, "name", POLICY)                                                                       \
-    X(TLS, "tls", POLICY)                                                                         \
-    X(NO_SCHEME, "no-scheme", POLICY)                                                             \
-    X(POLICY, "policy", POLICY)                                                                   \
-    X(KEYTAB, "keytab", SERVER)                                                                   \
-    X(DELEGATION, "delegation", SERVER)                                                           \
+#define NEG_CAUSES(X)                                                                              \
+    X(NONE, "", NOBODY)                                                                            \
+    X(MALFORMED, "malformed", CLIENT)                                                              \
+    X(DUPLICATE, "duplicate", CLIENT)                                                              \
+    X(SCHEME, "scheme", CLIENT)                                                                    \
+    X(NTLM, "ntlm", CLIENT)                                                                        \
+    X(MECHANISM, "mechanism", CLIENT)                                                              \
+    X(CONTINUATION, "continuation", CLIENT)                                                        \
+    X(CONNECTION, "connection", CLIENT)                                                            \
+    X(REPLAY, "replay", CLIENT)                                                                    \
+    X(SKEW, "skew", CLIENT)                                                                        \
+    X(EXPIRED, "expired", CLIENT)                                                                  \
+    X(NOT_YET_VALID, "not-yet-valid", CLIENT)                                                      \
+    X(NO_KEY, "no-key", CLIENT)                                                                    \
+    X(KVNO, "kvno", CLIENT)                                                                        \
+    X(ENCTYPE, "enctype", CLIENT)                                                                  \
+    X(WRONG_KEY, "wrong-key", CLIENT)                                                              \
+    X(WRONG_SERVICE, "wrong-service", CLIENT)                                                      \
+    X(BINDINGS, "bindings", CLIENT)                                                                \
+    X(REJECTED, "rejected", CLIENT)                                                                \
+    X(ANONYMOUS, "anonymous", POLICY)                                                              \
+    X(NAME, "name", POLICY)                                                                        \
+    X(TLS, "tls", POLICY)                                                                          \
+    X(NO_SCHEME, "no-scheme", POLICY)                                                              \
+    X(POLICY, "policy", POLICY)                                                                    \
+    X(KEYTAB, "keytab", SERVER)                                                                    \
+    X(DELEGATION, "delegation", SERVER)                                                            \
     X(INTERNAL, "internal", SERVER)
 
 typedef enum {

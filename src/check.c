@@ -97,16 +97,18 @@ static void check_ccache_directory(checks *c, const char *where, const neg_conf 
                            "(install -d -m 700 -o %s %s)",
                            directory, strerror(errno), c->user, directory);
     else if (!S_ISDIR(info.st_mode))
-        why = apr_psprintf(c->pool,
-                           "%s is not a directory. Name one that belongs to the server's user alone "
-                           "(install -d -m 700 -o %s %s.d)",
-                           directory, c->user, directory);
+        why =
+            apr_psprintf(c->pool,
+                         "%s is not a directory. Name one that belongs to the server's user alone "
+                         "(install -d -m 700 -o %s %s.d)",
+                         directory, c->user, directory);
     else if (info.st_mode & S_IWOTH)
-        why = apr_psprintf(c->pool,
-                           "everybody can write to the directory %s; users' tickets need one that "
-                           "belongs to the server's user alone (install -d -m 700 -o %s %s/ccaches, "
-                           "and name that)",
-                           directory, c->user, directory);
+        why =
+            apr_psprintf(c->pool,
+                         "everybody can write to the directory %s; users' tickets need one that "
+                         "belongs to the server's user alone (install -d -m 700 -o %s %s/ccaches, "
+                         "and name that)",
+                         directory, c->user, directory);
     if (why)
         find(c->errors, where, why);
 }
@@ -156,8 +158,8 @@ static int negotiates(server_rec *s, const neg_section *section)
  * tickets, since only there it is known which ones may accept.  A keytab that such a section does
  * not name may come from a section around it that no check can see (<If>, <Files>): krb5's default
  * is only insisted on where no other is named anywhere. */
-static void check_keytab(checks *c, server_rec *s, const neg_section *section,
-                         const neg_conf *conf, const char *at)
+static void check_keytab(checks *c, server_rec *s, const neg_section *section, const neg_conf *conf,
+                         const char *at)
 {
     const neg_conf *own = section->conf;
     const char *where =
@@ -176,8 +178,8 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
 {
     const neg_conf *own = section->conf;
     const neg_conf *conf = neg_check_effective(c->pool, s, section);
-    const char *at = apr_psprintf(c->pool, " (in %s, %s:%d)", section->where, section->file,
-                                  section->line);
+    const char *at =
+        apr_psprintf(c->pool, " (in %s, %s:%d)", section->where, section->file, section->line);
     check_keytab(c, s, section, conf, at);
     if (own->delegate && own->delegate->directory) {
         const char *where = apr_pstrcat(c->pool, "AuthNegotiateDelegate", at, NULL);

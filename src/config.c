@@ -27,8 +27,8 @@ void *neg_config_merge_dir(apr_pool_t *p, void *base_conf, void *add_conf)
     const neg_conf *base = base_conf;
     const neg_conf *add = add_conf;
     neg_conf *merged = apr_pmemdup(p, add, sizeof(*add));
-#define X(type, name)                                                                             \
-    if (!merged->name)                                                                            \
+#define X(type, name)                                                                              \
+    if (!merged->name)                                                                             \
         merged->name = base->name;
     NEG_CONF_MEMBERS(X)
 #undef X
@@ -156,7 +156,8 @@ static const char *set_keytab(cmd_parms *cmd, void *conf, const char *name)
     const char *colon = strchr(name, ':');
     const char *path;
     /* TYPE:residual, as krb5 has it: the type is letters alone, so that a path never is one. */
-    if (colon && colon > name && strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == (size_t)(colon - name)) {
+    if (colon && colon > name &&
+        strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == (size_t)(colon - name)) {
         c->keytab = name;
         return NULL;
     }
@@ -267,8 +268,7 @@ static const char *set_user(cmd_parms *cmd, void *conf, int argc, char *const ar
     else if (argc == 1 && is_expression(word)) {
         rule->form = NEG_USER_EXPR;
         return parse_expression(cmd, word, &rule->expr);
-    }
-    else
+    } else
         return "AuthNegotiateUser: write principal, local, strip (with the realms to take off), or "
                "one expression with %{...} in quotes";
     return NULL;
@@ -324,7 +324,8 @@ static const char *set_group(cmd_parms *cmd, neg_perms *perms, const char *name)
 {
     apr_gid_t gid;
     if (apr_gid_get(&gid, name, cmd->temp_pool) != APR_SUCCESS)
-        return apr_psprintf(cmd->pool, "AuthNegotiateDelegatePerms: there is no group \"%s\"", name);
+        return apr_psprintf(cmd->pool, "AuthNegotiateDelegatePerms: there is no group \"%s\"",
+                            name);
     perms->gid = (long)gid;
     return NULL;
 }
@@ -375,7 +376,8 @@ static const char *set_delegate_env(cmd_parms *cmd, void *conf, const char *name
 #define NO_HTACCESS (ACCESS_CONF)
 
 const command_rec neg_commands[] = {
-    AP_INIT_TAKE1("AuthType", see_auth_type, NULL, OR_AUTHCFG, "httpd's own; noted for the checks at start"),
+    AP_INIT_TAKE1("AuthType", see_auth_type, NULL, OR_AUTHCFG,
+                  "httpd's own; noted for the checks at start"),
     AP_INIT_TAKE1("AuthNegotiateKeytab", set_keytab, NULL, RSRC_CONF | NO_HTACCESS,
                   "the keytab: a file, or TYPE:residual; krb5's default otherwise"),
     AP_INIT_TAKE1("AuthNegotiateAcceptor", set_acceptor, NULL, NO_HTACCESS,

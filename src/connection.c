@@ -12,7 +12,8 @@
 
 typedef struct {
     apr_pool_t *pool; /* of everything below; made when there is something to keep */
-    const server_rec *server; /* where it was; two virtual hosts may be named alike, or not at all */
+    const server_rec
+        *server; /* where it was; two virtual hosts may be named alike, or not at all */
     const neg_identity *identity;
     neg_context *context; /* half-open */
     const char *space;    /* where it was begun */
@@ -91,8 +92,9 @@ int neg_conn_can_continue(const request_rec *r)
  */
 static int is_direct(const request_rec *r)
 {
-    static const char *const traces[] = {"Via",              "Forwarded",         "X-Forwarded-For",
-                                         "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"};
+    static const char *const traces[] = {
+        "Via",      "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+        "X-Real-IP"};
     for (size_t i = 0; i < sizeof(traces) / sizeof(*traces); i++)
         if (apr_table_get(r->headers_in, traces[i]))
             return 0;

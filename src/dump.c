@@ -28,8 +28,8 @@ static void dump_keytab(dump *d, const neg_conf *conf)
         apr_file_printf(d->out, "                  cannot be read: %s\n", why);
     for (int i = 0; !why && i < entries->nelts; i++) {
         const neg_keytab_entry *entry = &APR_ARRAY_IDX(entries, i, neg_keytab_entry);
-        apr_file_printf(d->out, "                  %s kvno %u %s%s\n", entry->principal, entry->kvno,
-                        entry->enctype_name,
+        apr_file_printf(d->out, "                  %s kvno %u %s%s\n", entry->principal,
+                        entry->kvno, entry->enctype_name,
                         conf->acceptor && conf->acceptor->expr ? ""
                         : neg_keytab_serves(entry->principal, neg_config_acceptor_text(conf))
                             ? ""
@@ -77,8 +77,7 @@ static void dump_server(dump *d, server_rec *s)
     if (sections->nelts == 0)
         return;
     apr_file_printf(d->out, "%s %s:%u\n", s->is_virtual ? "virtual host" : "main server",
-                    s->server_hostname ? s->server_hostname : "(no ServerName)",
-                    (unsigned)s->port);
+                    s->server_hostname ? s->server_hostname : "(no ServerName)", (unsigned)s->port);
     for (int i = 0; i < sections->nelts; i++)
         dump_section(d, s, APR_ARRAY_IDX(sections, i, const neg_section *));
 }

@@ -59,8 +59,8 @@ static neg_outcome refuse_mechanism(neg_attempt *a)
 static neg_outcome classify(neg_attempt *a, const char *token68, neg_bytes *bytes, neg_token *token)
 {
     apr_pool_t *p = neg_attempt_pool(a);
-    const char *why = *token68 ? neg_token_decode(p, token68, bytes)
-                               : "nothing follows the word Negotiate";
+    const char *why =
+        *token68 ? neg_token_decode(p, token68, bytes) : "nothing follows the word Negotiate";
     if (!why)
         why = neg_token_classify(*bytes, token);
     if (why)

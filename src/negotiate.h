@@ -57,9 +57,9 @@ typedef enum {
 /** AuthNegotiateUser: how REMOTE_USER is made of an identity. */
 typedef struct {
     neg_user_form form;
-    const char *text;               /**< as configured */
+    const char *text;                 /**< as configured */
     const apr_array_header_t *realms; /**< of const char *, for NEG_USER_STRIP */
-    const ap_expr_info_t *expr;     /**< for NEG_USER_EXPR */
+    const ap_expr_info_t *expr;       /**< for NEG_USER_EXPR */
 } neg_user_rule;
 
 /** AuthNegotiateDelegatePerms. */
@@ -77,17 +77,17 @@ typedef struct {
  * The one list of configuration members: it makes the structure and its merge, so that no directive
  * can be forgotten in either.
  */
-#define NEG_CONF_MEMBERS(X)                                                                       \
-    X(const char *, keytab)             /* TYPE:residual */                                       \
-    X(const neg_word *, acceptor)       /* "any", "HTTP", "HTTP@host" */                          \
-    X(unsigned, mechs)                  /* NEG_MECH_* */                                          \
-    X(neg_switch, require_tls)                                                                    \
-    X(neg_switch, persist)                                                                        \
-    X(neg_offer, offer)                                                                           \
-    X(const neg_user_rule *, user)                                                                \
-    X(const neg_delegate *, delegate)                                                             \
-    X(const neg_perms *, delegate_perms)                                                          \
-    X(const char *, delegate_env)       /* the variable that names the ccache */
+#define NEG_CONF_MEMBERS(X)                                                                        \
+    X(const char *, keytab)       /* TYPE:residual */                                              \
+    X(const neg_word *, acceptor) /* "any", "HTTP", "HTTP@host" */                                 \
+    X(unsigned, mechs)            /* NEG_MECH_* */                                                 \
+    X(neg_switch, require_tls)                                                                     \
+    X(neg_switch, persist)                                                                         \
+    X(neg_offer, offer)                                                                            \
+    X(const neg_user_rule *, user)                                                                 \
+    X(const neg_delegate *, delegate)                                                              \
+    X(const neg_perms *, delegate_perms)                                                           \
+    X(const char *, delegate_env) /* the variable that names the ccache */
 
 /** A location's policy.  Immutable once merged; merges happen per request, so it owns nothing. */
 typedef struct {
@@ -123,12 +123,12 @@ typedef struct {
     const char *principal; /**< display form */
     const char *name;      /**< the principal without its realm */
     const char *realm;
-    const char *scheme;    /**< "Negotiate" */
-    const char *mechanism; /**< "krb5" */
-    unsigned mech;         /**< the same, as NEG_MECH_* */
-    const char *acceptor;  /**< neg_acceptor_key() of the credential that accepted */
-    apr_time_t expires;    /**< never later than the ticket */
-    int tls;               /**< proven over TLS */
+    const char *scheme;     /**< "Negotiate" */
+    const char *mechanism;  /**< "krb5" */
+    unsigned mech;          /**< the same, as NEG_MECH_* */
+    const char *acceptor;   /**< neg_acceptor_key() of the credential that accepted */
+    apr_time_t expires;     /**< never later than the ticket */
+    int tls;                /**< proven over TLS */
     const char *ccache_dir; /**< where a delegated credential would have been stored, or NULL */
     const char *ccache;     /**< the delegated credential, or NULL */
 } neg_identity;
@@ -164,9 +164,9 @@ typedef struct {
     neg_exchange *exchange;
     const neg_conf *conf;
     neg_server *server;
-    const char *space;         /**< protection space of this location */
-    neg_acceptor acceptor;     /**< that this location wants */
-    const char *acceptor_key;  /**< neg_acceptor_key() of it */
+    const char *space;            /**< protection space of this location */
+    neg_acceptor acceptor;        /**< that this location wants */
+    const char *acceptor_key;     /**< neg_acceptor_key() of it */
     const neg_identity *identity; /**< proven for r; NULL until granted */
     const char *source;           /**< NEGOTIATE_SOURCE */
     int fresh;                    /**< the identity comes from a token of this very request */

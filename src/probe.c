@@ -19,7 +19,7 @@
 
 typedef struct {
     apr_pool_t *pool;
-    const char *user;  /* as whom it runs */
+    const char *user; /* as whom it runs */
     krb5_context krb5;
 } prober;
 
@@ -63,11 +63,12 @@ static const char *explain_unusable(prober *c, const char *keytab, const char *w
                             "AuthNegotiateKeytab",
                             path, path);
     if (path && access(path, R_OK) == 0)
-        return apr_psprintf(c->pool,
-                            "the file %s is no keytab that krb5 can read: %s. Make it anew (MIT: "
-                            "kadmin -q 'ktadd -k FILE HTTP/host.name'; Active Directory: ktpass) or "
-                            "write the right path in AuthNegotiateKeytab",
-                            path, why);
+        return apr_psprintf(
+            c->pool,
+            "the file %s is no keytab that krb5 can read: %s. Make it anew (MIT: "
+            "kadmin -q 'ktadd -k FILE HTTP/host.name'; Active Directory: ktpass) or "
+            "write the right path in AuthNegotiateKeytab",
+            path, why);
     return apr_psprintf(c->pool,
                         "the keytab %s cannot be read by the user %s: %s. Give it to that user's "
                         "group and to nobody else (chgrp, chmod 640), and let the user through "
@@ -101,10 +102,11 @@ static const char *probe_directory(prober *c, const neg_conf *conf)
     const char *directory = neg_config_delegate_dir(conf);
     if (access(directory, W_OK | X_OK) == 0)
         return NULL;
-    return apr_psprintf(c->pool,
-                        "the user %s cannot write to the directory %s: %s. It has to belong to that "
-                        "user, with mode 0700 (chown %s %s; chmod 700 %s)",
-                        c->user, directory, strerror(errno), c->user, directory, directory);
+    return apr_psprintf(
+        c->pool,
+        "the user %s cannot write to the directory %s: %s. It has to belong to that "
+        "user, with mode 0700 (chown %s %s; chmod 700 %s)",
+        c->user, directory, strerror(errno), c->user, directory, directory);
 }
 
 static int is_member(gid_t gid)
@@ -129,10 +131,11 @@ static const char *probe_owner(prober *c, const neg_conf *conf)
                             "write group: and mode:0640 (or 0660) instead of user:",
                             c->user);
     if (perms.gid != -1 && !is_member((gid_t)perms.gid))
-        return apr_psprintf(c->pool,
-                            "the user %s is not a member of that group and cannot give files to it; "
-                            "add it to the group, or name one that it is in",
-                            c->user);
+        return apr_psprintf(
+            c->pool,
+            "the user %s is not a member of that group and cannot give files to it; "
+            "add it to the group, or name one that it is in",
+            c->user);
     return NULL;
 }
 
@@ -154,8 +157,9 @@ static const char *run_probe(prober *c, const neg_probe *probe)
 static void run_probes(prober *c, const apr_array_header_t *probes, FILE *out)
 {
     if (krb5_init_context(&c->krb5) != 0) {
-        fprintf(out, "AuthType Negotiate%ckrb5.conf cannot be read by the user %s; make it, and "
-                     "every file that it includes, readable for everybody (chmod o+r)%c",
+        fprintf(out,
+                "AuthType Negotiate%ckrb5.conf cannot be read by the user %s; make it, and "
+                "every file that it includes, readable for everybody (chmod o+r)%c",
                 0, c->user, 0);
         return;
     }

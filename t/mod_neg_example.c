@@ -26,8 +26,8 @@
 
 extern module AP_MODULE_DECLARE_DATA neg_example_module __attribute__((visibility("default")));
 
-static APR_OPTIONAL_FN_TYPE(auth_negotiate_identity) *get_identity;
-static APR_OPTIONAL_FN_TYPE(auth_negotiate_delegated) *get_delegated;
+static APR_OPTIONAL_FN_TYPE(auth_negotiate_identity) * get_identity;
+static APR_OPTIONAL_FN_TYPE(auth_negotiate_delegated) * get_delegated;
 
 static void retrieve_functions(void)
 {
@@ -37,8 +37,9 @@ static void retrieve_functions(void)
 
 static void print_identity(request_rec *r, const auth_negotiate_identity_t *identity)
 {
-    ap_rprintf(r, "principal=%s\nrealm=%s\nscheme=%s\nmechanism=%s\nsource=%s\nccache=%s\n"
-                  "expires=%" APR_TIME_T_FMT "\n",
+    ap_rprintf(r,
+               "principal=%s\nrealm=%s\nscheme=%s\nmechanism=%s\nsource=%s\nccache=%s\n"
+               "expires=%" APR_TIME_T_FMT "\n",
                identity->principal, identity->realm, identity->scheme, identity->mechanism,
                identity->source, identity->ccache ? identity->ccache : "",
                apr_time_sec(identity->expires));
@@ -64,7 +65,8 @@ static void print_name(request_rec *r, gss_ctx_id_t context)
     gss_name_t name = GSS_C_NO_NAME;
     gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
     OM_uint32 minor;
-    if (!GSS_ERROR(gss_inquire_context(&minor, context, &name, NULL, NULL, NULL, NULL, NULL, NULL)) &&
+    if (!GSS_ERROR(
+            gss_inquire_context(&minor, context, &name, NULL, NULL, NULL, NULL, NULL, NULL)) &&
         !GSS_ERROR(gss_display_name(&minor, name, &text, NULL)))
         ap_rprintf(r, "initiator=%.*s\n", (int)text.length, (const char *)text.value);
     gss_release_buffer(&minor, &text);
@@ -88,8 +90,7 @@ static void print_token(request_rec *r, gss_cred_id_t cred, const char *service)
     if (GSS_ERROR(major)) {
         ap_rprintf(r, "error=%s: %s\n", status_text(r, major, GSS_C_GSS_CODE),
                    status_text(r, minor, GSS_C_MECH_CODE));
-    }
-    else {
+    } else {
         char *base64 = apr_palloc(r->pool, (apr_size_t)apr_base64_encode_len((int)token.length));
         apr_base64_encode_binary(base64, token.value, (int)token.length);
         print_name(r, context);
@@ -104,9 +105,10 @@ static void print_delegated(request_rec *r)
 {
     gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
     apr_status_t rv = get_delegated(r, &cred);
-    ap_rprintf(r, "delegated=%s\n", rv == APR_SUCCESS  ? "yes"
-                                    : rv == APR_ENOENT ? "APR_ENOENT"
-                                                       : "error");
+    ap_rprintf(r, "delegated=%s\n",
+               rv == APR_SUCCESS  ? "yes"
+               : rv == APR_ENOENT ? "APR_ENOENT"
+                                  : "error");
     if (rv == APR_SUCCESS)
         print_token(r, cred, r->args && *r->args ? r->args : "HTTP@localhost");
 }

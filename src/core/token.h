@@ -22,13 +22,13 @@ typedef struct {
 
 /** What kind of message a decoded token is, as far as its outermost bytes tell. */
 typedef enum {
-    NEG_TOKEN_SPNEGO_INIT,   /**< NegTokenInit (RFC 4178 4.2.1) that offers Kerberos */
-    NEG_TOKEN_SPNEGO_NEXT,   /**< NegTokenResp (RFC 4178 4.2.2): a later leg */
-    NEG_TOKEN_KRB5_INIT,     /**< AP-REQ, framed (RFC 4121 4.1) or bare (DCE style) */
-    NEG_TOKEN_KRB5_NEXT,     /**< bare AP-REP: the third leg of DCE style */
-    NEG_TOKEN_NTLM,          /**< NTLMSSP, raw or as what a NegTokenInit offers, without Kerberos */
-    NEG_TOKEN_IAKERB,        /**< Kerberos with the server as its way to the KDC */
-    NEG_TOKEN_OTHER          /**< a well-formed token of a mechanism that we do not know */
+    NEG_TOKEN_SPNEGO_INIT, /**< NegTokenInit (RFC 4178 4.2.1) that offers Kerberos */
+    NEG_TOKEN_SPNEGO_NEXT, /**< NegTokenResp (RFC 4178 4.2.2): a later leg */
+    NEG_TOKEN_KRB5_INIT,   /**< AP-REQ, framed (RFC 4121 4.1) or bare (DCE style) */
+    NEG_TOKEN_KRB5_NEXT,   /**< bare AP-REP: the third leg of DCE style */
+    NEG_TOKEN_NTLM,        /**< NTLMSSP, raw or as what a NegTokenInit offers, without Kerberos */
+    NEG_TOKEN_IAKERB,      /**< Kerberos with the server as its way to the KDC */
+    NEG_TOKEN_OTHER        /**< a well-formed token of a mechanism that we do not know */
 } neg_token_kind;
 
 /** A classified token.  Every span points into the bytes that were classified. */
@@ -51,7 +51,8 @@ const char *neg_credentials_parse(apr_pool_t *p, const char *line, neg_credentia
 /**
  * Decodes token68 as strict base64 (RFC 4648 section 4: alphabet, padding, zero pad bits).
  * @param p owns the bytes in *out
- * @return NULL, or a static sentence; *out is then untouched.  Longer than NEG_TOKEN_MAX is refused.
+ * @return NULL, or a static sentence; *out is then untouched.  Longer than NEG_TOKEN_MAX is
+ * refused.
  */
 const char *neg_token_decode(apr_pool_t *p, const char *token68, neg_bytes *out);
 

@@ -20,8 +20,8 @@ struct neg_workers {
 
 struct neg_worker {
     apr_pool_t *pool;
-    krb5_context krb5;         /* also keeps the parsed krb5.conf alive for GSSAPI's own contexts */
-    apr_hash_t *credentials;   /* neg_acceptor_key() -> gss_cred_id_t */
+    krb5_context krb5;       /* also keeps the parsed krb5.conf alive for GSSAPI's own contexts */
+    apr_hash_t *credentials; /* neg_acceptor_key() -> gss_cred_id_t */
     apr_time_t clockskew;
 };
 
@@ -212,8 +212,8 @@ static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_accepto
             neg_status_text(p, major, minor, &neg_oid_krb5));
 }
 
-gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p,
-                                    const neg_acceptor *acceptor, neg_failure *failure)
+gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor,
+                                    neg_failure *failure)
 {
     const char *key = neg_acceptor_key(p, acceptor);
     gss_cred_id_t cred = apr_hash_get(worker->credentials, key, APR_HASH_KEY_STRING);

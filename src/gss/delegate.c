@@ -17,7 +17,7 @@
 /* A ccache, in the pool of its owner. */
 typedef struct file {
     char *path;
-    neg_ccaches *all; /* NULL once its child has ended */
+    neg_ccaches *all;          /* NULL once its child has ended */
     struct file *next, **link; /* link is what points here */
 } file;
 
@@ -84,8 +84,9 @@ static const char *create_file(apr_pool_t *p, const neg_ccache_place *place, fil
     char buffer[256];
     char *path = apr_pstrcat(p, place->directory, "/krb5cc_negotiate_XXXXXX", NULL);
     apr_file_t *handle;
-    apr_status_t rv = apr_file_mktemp(&handle, path, APR_FOPEN_CREATE | APR_FOPEN_EXCL |
-                                                         APR_FOPEN_WRITE | APR_FOPEN_NOCLEANUP, p);
+    apr_status_t rv = apr_file_mktemp(
+        &handle, path, APR_FOPEN_CREATE | APR_FOPEN_EXCL | APR_FOPEN_WRITE | APR_FOPEN_NOCLEANUP,
+        p);
     if (rv != APR_SUCCESS)
         return apr_psprintf(p, "no file can be made in %s: %s", place->directory,
                             apr_strerror(rv, buffer, sizeof(buffer)));

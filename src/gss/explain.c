@@ -38,9 +38,9 @@ typedef struct {
     const neg_leg_input *in;
     const char *keytab_name;
     neg_ap_req ap_req;
-    krb5_ticket *ticket; /* NULL when the token holds none that can be read */
-    const char *server;  /* the principal that the ticket was made for */
-    const char *client;  /* NULL when the ticket cannot be decrypted */
+    krb5_ticket *ticket;    /* NULL when the token holds none that can be read */
+    const char *server;     /* the principal that the ticket was made for */
+    const char *client;     /* NULL when the ticket cannot be decrypted */
     apr_time_t client_time; /* 0 when unknown */
 } evidence;
 
@@ -168,8 +168,8 @@ static const char *explain_expired(evidence *e)
     if (e->client)
         since = apr_psprintf(
             e->pool, " %s ago",
-            duration(e->pool, e->in->now -
-                                  apr_time_from_sec((apr_uint32_t)e->ticket->enc_part2->times.endtime)));
+            duration(e->pool, e->in->now - apr_time_from_sec(
+                                               (apr_uint32_t)e->ticket->enc_part2->times.endtime)));
     return apr_psprintf(e->pool,
                         "%s ended%s: the user gets a new one with kinit or by locking and "
                         "unlocking the desktop; if it is new, one of the clocks is wrong",
@@ -259,8 +259,7 @@ static void explain_no_key(evidence *e, const apr_array_header_t *entries, neg_f
         "the ticket is for %s, and the keytab %s has no key of that name; it has %s. Add the key "
         "(MIT: kadmin ktadd; Active Directory: setspn, then ktpass or samba-tool), or have clients "
         "use the name that is there",
-        e->server, e->keytab_name,
-        neg_keytab_principals(e->pool, entries, SHOWN_PRINCIPALS));
+        e->server, e->keytab_name, neg_keytab_principals(e->pool, entries, SHOWN_PRINCIPALS));
 }
 
 static void explain_kvno(evidence *e, const key_match *match, neg_failure *failure)
@@ -365,7 +364,7 @@ static const struct {
 static int is_own_trouble(OM_uint32 major, const char *text)
 {
     static const krb5_error_code system[] = {ENOMEM, EACCES, EPERM, ENOENT, ENOTDIR, EISDIR, EROFS,
-                                             ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE, EIO};
+                                             ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE,  EIO};
     if (GSS_ROUTINE_ERROR(major) != GSS_S_FAILURE)
         return 0;
     for (size_t i = 0; i < sizeof(system) / sizeof(*system); i++)

@@ -50,8 +50,8 @@ neg_worker *neg_worker_get(neg_workers *workers);
  *
  * A FILE keytab is read again by krb5 at every accept, so a rotated key needs no new credential.
  */
-gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p,
-                                    const neg_acceptor *acceptor, neg_failure *failure);
+gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor,
+                                    neg_failure *failure);
 
 /** A text that is equal for two acceptors only when they accept the same; allocated in p. */
 const char *neg_acceptor_key(apr_pool_t *p, const neg_acceptor *acceptor);

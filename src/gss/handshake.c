@@ -90,10 +90,9 @@ static void call_accept(apr_pool_t *p, const neg_leg_input *in, gss_cred_id_t cr
     a->name = GSS_C_NO_NAME;
     a->mech = GSS_C_NO_OID;
     a->delegated = GSS_C_NO_CREDENTIAL;
-    a->major = gss_accept_sec_context(&a->minor, &context->handle, cred, &input,
-                                      GSS_C_NO_CHANNEL_BINDINGS, &a->name, &a->mech, &output,
-                                      &a->flags, &a->lifetime,
-                                      in->want_delegated ? &a->delegated : NULL);
+    a->major = gss_accept_sec_context(
+        &a->minor, &context->handle, cred, &input, GSS_C_NO_CHANNEL_BINDINGS, &a->name, &a->mech,
+        &output, &a->flags, &a->lifetime, in->want_delegated ? &a->delegated : NULL);
     if (a->name != GSS_C_NO_NAME)
         apr_pool_cleanup_register(p, a->name, release_name, apr_pool_cleanup_null);
     if (a->delegated != GSS_C_NO_CREDENTIAL)
@@ -142,13 +141,11 @@ void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
     call_accept(p, in, cred, context, &a, &leg->reply);
     if (a.major == GSS_S_COMPLETE) {
         complete(p, &a, in, leg);
-    }
-    else if (a.major == GSS_S_CONTINUE_NEEDED) {
+    } else if (a.major == GSS_S_CONTINUE_NEEDED) {
         leg->state = NEG_LEG_CONTINUE;
         leg->context = context;
         return;
-    }
-    else {
+    } else {
         neg_refusal refusal = {a.major, a.minor, a.mech, in};
         neg_explain_refusal(p, &refusal, &leg->failure);
     }

@@ -80,7 +80,8 @@ static void each_principal_is_named_once(void **state)
     (void)state;
     assert_string_equal(neg_keytab_principals(pool, listing(0), 3), "nobody");
     assert_string_equal(neg_keytab_principals(pool, listing(1, "a@R"), 3), "a@R");
-    assert_string_equal(neg_keytab_principals(pool, listing(3, "a@R", "a@R", "b@R"), 3), "a@R, b@R");
+    assert_string_equal(neg_keytab_principals(pool, listing(3, "a@R", "a@R", "b@R"), 3),
+                        "a@R, b@R");
     assert_string_equal(neg_keytab_principals(pool, listing(4, "a@R", "b@R", "a@R", "b@R"), 3),
                         "a@R, b@R");
 }
