@@ -115,7 +115,8 @@ sub refused {
 
 sub accepted {
     my ($name, @request) = @_;
-    return is fetch(@request)->env->{REMOTE_USER}, 'alice@EXAMPLE.TEST', $name;
+    my $r = fetch(@request);
+    return is($r->env->{REMOTE_USER}, 'alice@EXAMPLE.TEST', $name) || diag $r->status, ' ', $r->body;
 }
 
 # --- tokens that are used twice, too early, too late -------------------------
