@@ -107,11 +107,19 @@ neg_identity *neg_identity_dup(apr_pool_t *p, const neg_identity *identity)
     return copy; /* scheme and mechanism are constants */
 }
 
+/* Whether what was delegated, if anything was, is where and as this location wants it. */
+static int is_stored_alike(const neg_conf *conf, const neg_identity *identity)
+{
+    neg_perms perms = neg_config_perms(conf);
+    return identity->ccache_dir &&
+           strcmp(identity->ccache_dir, neg_config_delegate_dir(conf)) == 0 &&
+           identity->ccache_perms.mode == perms.mode && identity->ccache_perms.uid == perms.uid &&
+           identity->ccache_perms.gid == perms.gid;
+}
+
 const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *space,
                         const neg_identity *identity)
 {
-    const char *ccache_dir = neg_config_delegate_dir(conf);
-
     if (strcmp(identity->space, space) != 0)
         return "it was proven for another AuthName or server";
     if (conf->require_tls == NEG_ON && !identity->tls)
@@ -120,8 +128,8 @@ const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *
         return "it was proven by a mechanism that AuthNegotiateMechs does not have here";
     if (strcmp(identity->acceptor, acceptor) != 0)
         return "it was proven with another AuthNegotiateKeytab or AuthNegotiateAcceptor";
-    if (ccache_dir && (!identity->ccache_dir || strcmp(identity->ccache_dir, ccache_dir) != 0))
-        return "it was proven where AuthNegotiateDelegate differs";
+    if (neg_config_delegate_dir(conf) && !is_stored_alike(conf, identity))
+        return "it was proven where AuthNegotiateDelegate or its Perms differ";
     return NULL;
 }
 

@@ -130,6 +130,7 @@ typedef struct {
     apr_time_t expires;     /**< never later than the ticket */
     int tls;                /**< proven over TLS */
     const char *ccache_dir; /**< where a delegated credential would have been stored, or NULL */
+    neg_perms ccache_perms; /**< and for whom */
     const char *ccache;     /**< the delegated credential, or NULL */
 } neg_identity;
 

@@ -203,6 +203,11 @@ const apr_array_header_t *neg_probe_run(apr_pool_t *p, server_rec *s, const char
         stream = fdopen(ends[1], "w");
         if (ap_run_drop_privileges(p, s) == OK || geteuid() != 0)
             run_probes(&c, probes, stream);
+        else
+            fprintf(stream,
+                    "AuthType Negotiate%cnothing can be checked as the user %s, since httpd cannot "
+                    "become that user here: look at User and Group%c",
+                    0, user, 0);
         fclose(stream);
         _exit(0);
     }

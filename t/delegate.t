@@ -9,7 +9,7 @@ use NegTest;
 use NegTest::Httpd 'httpd_user';
 use NegTest::Stage;
 
-plan tests => 113;
+plan tests => 114;
 
 my $root = $> == 0;
 my ($user) = httpd_user() || getpwuid $>;
@@ -30,6 +30,7 @@ my %lines = (
     'persist/none'  => 'AuthNegotiateDelegate off',
     'persist/other' => 'AuthName other',
     'persist/dir'   => "AuthNegotiateDelegate FILE:$dir/b",
+    'persist/perms' => 'AuthNegotiateDelegatePerms mode:0640',
     none    => 'AuthNegotiatePersist On',
     group   => "AuthNegotiateDelegate FILE:$dir/c\nAuthNegotiateDelegatePerms mode:0640 group:$group user:$user",
     name    => "AuthNegotiateDelegate FILE:$dir/a\nAuthNegotiateDelegateEnv TICKETS",
@@ -135,6 +136,7 @@ for my $mech (qw(spnego krb5)) {
     is "$t->{status} $t->{KRB5CCNAME}", '200 ', '... not where delegation is off';
     is tickets($http, '/persist/other')->{status}, 401, '... nor with another AuthName';
     is tickets($http, '/persist/dir')->{status}, 401, '... nor where ccaches go elsewhere';
+    is tickets($http, '/persist/perms')->{status}, 401, '... nor where others may read them';
     is tickets($http, '/persist')->{KRB5CCNAME}, $first->{KRB5CCNAME}, '... which does no harm to it';
     my ($mine) = path_of($first->{KRB5CCNAME});
     ok -e $mine, '... the file stays between requests';
