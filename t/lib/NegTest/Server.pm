@@ -13,8 +13,9 @@ use NegTest::Httpd qw(httpd_program httpd_user httpd_env module_lines);
 use NegTest::Log;
 use NegTest::Ports 'free_port';
 use NegTest::Process qw(run wait_until);
+use Time::HiRes 'sleep';
 
-use constant START_SECONDS => 30;
+use constant { START_SECONDS => 30, PAUSE_BEFORE_TERM => 0.1 };
 
 my $T_DIR = abs_path(dirname(__FILE__) . '/../..');
 my $count = 0;
@@ -130,7 +131,17 @@ sub said {
     return ($self->{process} ? $self->{process}->output : '') . $self->{log}->text;
 }
 
-sub stop    { my ($self) = @_; $self->{process}->stop if $self->{process}; return $self }
+# At SIGTERM the event MPM closes its workers' sockets from another thread, and
+# crashes when a worker is just giving one back: let them end what a client has left.
+sub stop {
+    my ($self) = @_;
+    if ($self->running) {
+        sleep PAUSE_BEFORE_TERM;
+        $self->{process}->stop;
+    }
+    return $self;
+}
+
 sub running { my ($self) = @_; return $self->{process} && $self->{process}->alive }
 sub pid     { $_[0]{process}->pid }
 
