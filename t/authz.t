@@ -15,6 +15,7 @@ binmode Test::More->builder->$_, ':utf8' for qw(output failure_output todo_outpu
 # --- people ------------------------------------------------------------------
 
 # A person of OTHER.TEST whose name reads like one of ours.
+my $LOOKALIKE = 'carol\\@OTHER.TEST';
 my $FOREIGN = 'alice\\@EXAMPLE.TEST@OTHER.TEST';
 
 my %ccache;
@@ -360,6 +361,11 @@ for my $path ('/as-local/env.pl', '/as-nobody/env.pl') {
 }
 
 # --- odd names ---------------------------------------------------------------
+
+# krb5's own rule would make a name of another realm out of this one of ours.
+is user('/valid/env.pl', $LOOKALIKE), "$LOOKALIKE\@EXAMPLE.TEST", 'a name that looks like carol of another realm';
+is user('/as-local/env.pl', $LOOKALIKE), 403, '... does not become her';
+is user('/as-strip/env.pl', $LOOKALIKE), $LOOKALIKE, '... nor without its realm';
 
 for my $odd ('with space', 'per%cent', 'käthe', 'quo"te', "a'b;c\$(d)", 'x' x 200) {
     my $shown = length $odd < 40 ? $odd : 'a long name';

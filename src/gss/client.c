@@ -44,6 +44,16 @@ int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_fail
 /* Long enough for any account that getpwnam() could know. */
 #define LOCAL_NAME_MAX 512
 
+/*
+ * krb5's default rule takes a principal's only component as it is: alice\@OTHER@EXAMPLE.TEST would
+ * be alice@OTHER, which is somebody else.  A name with escaped characters may have a local name,
+ * but not one that holds them.
+ */
+static int is_another_principal(const char *principal, const char *local)
+{
+    return strchr(principal, '\\') && strpbrk(local, "@/\\\b\t\n");
+}
+
 const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char *principal)
 {
     krb5_context krb5 = neg_worker_krb5(worker);
@@ -55,5 +65,7 @@ const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char 
         return NULL;
     code = krb5_aname_to_localname(krb5, parsed, sizeof(local), local);
     krb5_free_principal(krb5, parsed);
-    return code == 0 && *local ? apr_pstrdup(p, local) : NULL;
+    if (code != 0 || !*local || is_another_principal(principal, local))
+        return NULL;
+    return apr_pstrdup(p, local);
 }
