@@ -52,11 +52,26 @@ static int serves(const apr_array_header_t *entries, const neg_conf *conf)
     return 0;
 }
 
+/* Nobody is told to give the keys of the whole machine to httpd. */
+static const char *explain_default(prober *c, const char *keytab, const char *trouble)
+{
+    return apr_psprintf(c->pool,
+                        "the keytab %s %s. It is krb5's default, for the keys of the whole machine "
+                        "and for root alone: make httpd a keytab of its own (MIT: kadmin -q "
+                        "'ktadd -k FILE HTTP/host.name'; Active Directory: ktpass) and name it in "
+                        "AuthNegotiateKeytab",
+                        keytab, trouble);
+}
+
 static const char *explain_unusable(prober *c, const char *keytab, const char *why)
 {
     const char *path = neg_keytab_path(keytab);
+    int is_default = strcmp(keytab, neg_keytab_default_name(c->pool, c->krb5)) == 0;
     struct stat info;
-    if (path && stat(path, &info) != 0 && errno == ENOENT)
+    int is_missing = path && stat(path, &info) != 0 && errno == ENOENT;
+    if (is_default && is_missing)
+        return explain_default(c, keytab, "does not exist");
+    if (is_missing)
         return apr_psprintf(c->pool,
                             "the keytab %s does not exist. Make it (MIT: kadmin -q 'ktadd -k %s "
                             "HTTP/host.name'; Active Directory: ktpass) or write the right path in "
@@ -69,6 +84,14 @@ static const char *explain_unusable(prober *c, const char *keytab, const char *w
             "kadmin -q 'ktadd -k FILE HTTP/host.name'; Active Directory: ktpass) or "
             "write the right path in AuthNegotiateKeytab",
             path, why);
+    if (is_default)
+        return explain_default(
+            c, keytab, apr_psprintf(c->pool, "cannot be read by the user %s: %s", c->user, why));
+    if (!path)
+        return apr_psprintf(c->pool,
+                            "the keytab %s cannot be read by the user %s: %s. A keytab in a file "
+                            "is written as its path",
+                            keytab, c->user, why);
     return apr_psprintf(c->pool,
                         "the keytab %s cannot be read by the user %s: %s. Give it to that user's "
                         "group and to nobody else (chgrp, chmod 640), and let the user through "
