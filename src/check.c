@@ -78,7 +78,7 @@ static void check_keytab_mode(checks *c, const char *where, const neg_conf *conf
 {
     struct stat info;
     const char *path = neg_keytab_path(neg_probe_keytab(c->pool, c->krb5, conf));
-    if (path && stat(path, &info) == 0 && info.st_mode & S_IROTH)
+    if (path && stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_mode & S_IROTH)
         find(c->warnings, where,
              apr_psprintf(c->pool,
                           "every user of this machine can read the keytab %s, and so pretend to be "
@@ -86,7 +86,8 @@ static void check_keytab_mode(checks *c, const char *where, const neg_conf *conf
                           path, path));
 }
 
-static void check_ccache_directory(checks *c, const char *where, const neg_conf *conf)
+/* @return whether it is worth trying to write there */
+static int check_ccache_directory(checks *c, const char *where, const neg_conf *conf)
 {
     struct stat info;
     const char *directory = neg_config_delegate_dir(conf);
@@ -111,6 +112,7 @@ static void check_ccache_directory(checks *c, const char *where, const neg_conf 
                          directory, c->user, directory);
     if (why)
         find(c->errors, where, why);
+    return why == NULL;
 }
 
 /* ---- Sections ---- */
@@ -183,9 +185,7 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
     check_keytab(c, s, section, conf, at);
     if (own->delegate && own->delegate->directory) {
         const char *where = apr_pstrcat(c->pool, "AuthNegotiateDelegate", at, NULL);
-        int found = c->errors->nelts;
-        check_ccache_directory(c, where, conf);
-        if (c->errors->nelts == found)
+        if (check_ccache_directory(c, where, conf))
             add_probe(c, where, conf, NEG_PROBE_DIRECTORY);
     }
     if (own->delegate_perms)

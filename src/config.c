@@ -285,7 +285,7 @@ static const char *set_delegate(cmd_parms *cmd, void *conf, const char *place)
         return apr_psprintf(cmd->pool,
                             "AuthNegotiateDelegate: \"%s\" is not understood; write off, or FILE: "
                             "and a private directory of the server's user, such as "
-                            "FILE:/run/apache2/ccaches",
+                            "FILE:/var/lib/apache2/ccaches",
                             place);
     delegate->directory = ap_server_root_relative(cmd->pool, place + 5);
     return delegate->directory ? NULL : "AuthNegotiateDelegate: the directory's path is not valid";

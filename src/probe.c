@@ -179,11 +179,12 @@ static const char *run_probe(prober *c, const neg_probe *probe)
 
 static void run_probes(prober *c, const apr_array_header_t *probes, FILE *out)
 {
-    if (krb5_init_context(&c->krb5) != 0) {
+    krb5_error_code code = krb5_init_context(&c->krb5);
+    if (code != 0) {
         fprintf(out,
-                "AuthType Negotiate%ckrb5.conf cannot be read by the user %s; make it, and "
-                "every file that it includes, readable for everybody (chmod o+r)%c",
-                0, c->user, 0);
+                "AuthType Negotiate%ckrb5.conf cannot be read by the user %s: %s. Make it, and "
+                "every file that it includes, readable for everybody (chmod o+r), or mend it%c",
+                0, c->user, neg_status_krb5_text(c->pool, NULL, code), 0);
         return;
     }
     for (int i = 0; i < probes->nelts; i++) {

@@ -11,7 +11,7 @@ use NegTest::Httpd 'httpd_user';
 use NegTest::Keytab qw(write_keytab entry AES128);
 use NegTest::Stage;
 
-plan tests => 121;
+plan tests => 122;
 
 my $root = $> == 0;
 my $user = httpd_user() || getpwuid $>;
@@ -227,6 +227,10 @@ sub delegating { return location('/x', "AuthNegotiateDelegate FILE:$delegated/$_
         qr{\(in /x, \S+:\d+\)}, qr{\Q$delegated\E/none is not there}, qr{install -d -m 700 -o \S});
     ok !$server->try_to_start, '... and httpd does not start';
     is count($server->said, qr/is not there/), 1, '... and says so once' or diag $server->said;
+
+    my $again = server(conf => delegating('none') . "<VirtualHost *:1>\nServerName v\n</VirtualHost>\n")->check;
+    is count($again->{output}, qr{\Q$delegated\E/none: }), 0, '... nor tries to write there, for another host either'
+      or diag $again->{output};
 
     open my $out, '>', "$delegated/file" or die $!;
     close $out;
