@@ -167,14 +167,17 @@ static neg_outcome use_credentials(neg_attempt *a, const char *line)
     if (why)
         return neg_attempt_refuse(
             a, strchr(line, ',') ? NEG_CAUSE_DUPLICATE : NEG_CAUSE_MALFORMED,
-            apr_pstrcat(p, "the Authorization header cannot be used: ", why, NULL));
+            apr_pstrcat(p, "the Authorization header cannot be used: ", why,
+                        ". Look at the client, and at proxies and scripts that add or change it",
+                        NULL));
     a->exchange->scheme = neg_scheme_find(a, credentials.scheme);
     if (!a->exchange->scheme)
         return neg_attempt_refuse(
             a, NEG_CAUSE_SCHEME,
             apr_psprintf(p,
                          "the client sent credentials of the scheme %.32s, which this location "
-                         "does not offer",
+                         "does not offer: take user and password out of the URL or the client's "
+                         "configuration",
                          ap_escape_logitem(p, credentials.scheme)));
     return a->exchange->scheme->run(a, credentials.token68);
 }
@@ -229,7 +232,8 @@ static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
         return neg_attempt_refuse(a, NEG_CAUSE_DELEGATION,
                                   apr_psprintf(p,
                                                "the delegated credential of %s could not be "
-                                               "stored: %s",
+                                               "stored: %s. httpd -t tries the directory as the "
+                                               "server's user",
                                                a->identity->principal, why));
     identity = neg_identity_dup(p, a->identity);
     identity->ccache = apr_pstrdup(p, ccache);

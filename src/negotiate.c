@@ -65,7 +65,10 @@ static neg_outcome classify(neg_attempt *a, const char *token68, neg_bytes *byte
         why = neg_token_classify(*bytes, token);
     if (why)
         return neg_attempt_refuse(a, NEG_CAUSE_MALFORMED,
-                                  apr_pstrcat(p, "the token cannot be read: ", why, NULL));
+                                  apr_pstrcat(p, "the token cannot be read: ", why,
+                                              ". Look at the client, and at proxies that change "
+                                              "headers",
+                                              NULL));
     switch (token->kind) {
     case NEG_TOKEN_NTLM:
         return refuse_ntlm(a);

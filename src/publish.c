@@ -105,7 +105,7 @@ static const char *local_name(neg_attempt *a)
         local = neg_client_local_name(worker, neg_attempt_pool(a), a->identity->principal);
     return local ? local
                  : refuse_name(a, "no rule of auth_to_local in krb5.conf gives a local name for "
-                                  "this principal (AuthNegotiateUser local)");
+                                  "this principal: add one, or change AuthNegotiateUser local");
 }
 
 static int is_stripped(const neg_attempt *a, const neg_user_rule *rule)

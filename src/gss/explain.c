@@ -290,7 +290,7 @@ static void explain_wrong_service(evidence *e, neg_failure *failure)
     failure->text = apr_psprintf(
         e->pool,
         "the ticket is for %s, whose key is in the keytab %s, but AuthNegotiateAcceptor %s does "
-        "not accept with it here",
+        "not accept with it here: change that, or have clients use the name of a key that may",
         e->server, e->keytab_name, e->in->acceptor->acceptor);
 }
 
