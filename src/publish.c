@@ -7,7 +7,6 @@
 /* ---- Variables ---- */
 
 typedef struct {
-    const neg_attempt *attempt;
     const neg_identity *identity;
     const char *source;
     apr_pool_t *pool;
@@ -58,7 +57,7 @@ static void publish_ccache(const neg_attempt *a, request_rec *r)
 
 void neg_publish_identity(const neg_attempt *a, request_rec *r)
 {
-    view v = {a, a->identity, a->r == r ? a->source : "inherited", r->pool};
+    view v = {a->identity, a->r == r ? a->source : "inherited", r->pool};
     for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
         apr_table_setn(r->subprocess_env, variables[i].name, variables[i].get(&v));
     publish_ccache(a, r);
