@@ -26,7 +26,7 @@ typedef struct {
 } checks;
 
 /* Once: what is wrong with a server's keytab is wrong in each of its sections. */
-static void find(apr_array_header_t *findings, const char *where, const char *sentence)
+static void note(apr_array_header_t *findings, const char *where, const char *sentence)
 {
     for (int i = 0; i < findings->nelts; i++) {
         const char *told = APR_ARRAY_IDX(findings, i, const char *);
@@ -79,7 +79,7 @@ static void check_keytab_mode(checks *c, const char *where, const neg_conf *conf
     struct stat info;
     const char *path = neg_keytab_path(neg_probe_keytab(c->pool, c->krb5, conf));
     if (path && stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_mode & S_IROTH)
-        find(c->warnings, where,
+        note(c->warnings, where,
              apr_psprintf(c->pool,
                           "every user of this machine can read the keytab %s, and so pretend to be "
                           "this server or any user of it: chmod o-rwx %s, and change the key",
@@ -111,7 +111,7 @@ static int check_ccache_directory(checks *c, const char *where, const neg_conf *
                          "and name that)",
                          directory, c->user, directory);
     if (why)
-        find(c->errors, where, why);
+        note(c->errors, where, why);
     return why == NULL;
 }
 
@@ -130,7 +130,7 @@ static void run_probes(checks *c)
     const apr_array_header_t *findings = neg_probe_run(c->pool, c->main_server, c->user, c->probes);
     for (int i = 0; i < findings->nelts; i++) {
         const neg_finding *found = &APR_ARRAY_IDX(findings, i, neg_finding);
-        find(c->errors, found->where, found->sentence);
+        note(c->errors, found->where, found->sentence);
     }
 }
 

@@ -106,7 +106,8 @@ typedef struct {
     const neg_conf *conf;
 } neg_section;
 
-/** Per virtual host.  The workers are found here, so that no variable of the process is needed. */
+/** Per virtual host.  The workers (what each thread keeps: gss.h) are found here, so that no
+ * variable of the process is needed. */
 typedef struct {
     apr_array_header_t *sections; /**< of neg_section *, while the configuration is read */
     apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */

@@ -211,6 +211,30 @@ static void take_findings(apr_array_header_t *findings, FILE *in)
     free(sentence);
 }
 
+static void probe_and_exit(prober *c, server_rec *s, const apr_array_header_t *probes, int out)
+{
+    FILE *stream = fdopen(out, "w");
+    if (ap_run_drop_privileges(c->pool, s) == OK || geteuid() != 0)
+        run_probes(c, probes, stream);
+    else
+        fprintf(stream,
+                "AuthType Negotiate%cnothing can be checked as the user %s, since httpd cannot "
+                "become that user here: look at User and Group%c",
+                0, c->user, 0);
+    fclose(stream);
+    _exit(0);
+}
+
+static void tell_trouble(apr_array_header_t *findings, const char *call, int error)
+{
+    neg_finding *found = apr_array_push(findings);
+    found->where = "AuthType Negotiate";
+    found->sentence = apr_psprintf(findings->pool,
+                                   "the keytab cannot be checked, since no process can be made for "
+                                   "it (%s: %s); free what this machine has run out of",
+                                   call, strerror(error));
+}
+
 const apr_array_header_t *neg_probe_run(apr_pool_t *p, server_rec *s, const char *user,
                                         const apr_array_header_t *probes)
 {
@@ -220,21 +244,18 @@ const apr_array_header_t *neg_probe_run(apr_pool_t *p, server_rec *s, const char
     pid_t pid;
     FILE *stream;
 
-    if (probes->nelts == 0 || pipe(ends) != 0)
+    if (probes->nelts == 0)
         return findings;
+    if (pipe(ends) != 0) {
+        tell_trouble(findings, "pipe", errno);
+        return findings;
+    }
     if ((pid = fork()) == 0) {
         close(ends[0]);
-        stream = fdopen(ends[1], "w");
-        if (ap_run_drop_privileges(p, s) == OK || geteuid() != 0)
-            run_probes(&c, probes, stream);
-        else
-            fprintf(stream,
-                    "AuthType Negotiate%cnothing can be checked as the user %s, since httpd cannot "
-                    "become that user here: look at User and Group%c",
-                    0, user, 0);
-        fclose(stream);
-        _exit(0);
+        probe_and_exit(&c, s, probes, ends[1]);
     }
+    if (pid < 0)
+        tell_trouble(findings, "fork", errno);
     close(ends[1]);
     stream = fdopen(ends[0], "r");
     take_findings(findings, stream);
