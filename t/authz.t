@@ -375,6 +375,19 @@ for my $odd ('with space', 'per%cent', 'käthe', 'quo"te', "a'b;c\$(d)", 'x' x 2
 is user('/user-odd/env.pl', 'with space'), 'with space@EXAMPLE.TEST', 'Require user with a space';
 is user('/user-odd/env.pl', 'with'), 403, '... is one name, not two';
 
+# krb5 would make the local name alice of the first. A KDC gives such names no
+# ticket for tickets, but one for the service at once.
+for my $odd ('alice\\0x', 'new\\nline', "carriage\rreturn") {
+    (my $shown = $odd) =~ s/\r/<CR>/;
+    kdc()->add_principal($odd, password => 'secret');
+    $ccache{$odd} = kdc()->kinit($odd, password => 'secret', service => 'HTTP/localhost');
+    for my $path ('/as-local', '/user-local-alice', '/as-strip', '/valid') {
+        $log->mark;
+        is user("$path/env.pl", $odd), 403, "$path: $shown is nobody";
+        ok scalar $log->wait_for(qr/Negotiate refused \(name\): .*control character/), '... and the log says why';
+    }
+}
+
 # Anonymous tickets need PKINIT, and that a KDC with a certificate.
 SKIP: {
     my $dir = $server->dir . '/anonymous';

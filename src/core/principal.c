@@ -20,6 +20,24 @@ static const char *find_separator(const char *s)
     return s;
 }
 
+/**
+ * Whether there is a character that no user's name has, as it is or escaped.  Local names are made
+ * of the character itself, and a NUL ends them: `alice\0x` would be alice.
+ * @param s does not end in a backslash that escapes nothing
+ */
+static int has_control_character(const char *s)
+{
+    for (; *s != '\0'; s++) {
+        if (*s == '\\' && strchr("0bnt", *++s) != NULL) {
+            return 1;
+        }
+        if ((unsigned char)*s < 0x20 || *s == 0x7f) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 const char *neg_principal_split(apr_pool_t *p, const char *principal, const char **name,
                                 const char **realm)
 {
@@ -37,6 +55,9 @@ const char *neg_principal_split(apr_pool_t *p, const char *principal, const char
     }
     if (*end == '@') {
         return "the principal has more than one '@' without a backslash before it";
+    }
+    if (has_control_character(principal)) {
+        return "the principal has a control character, which no user's name has";
     }
     *name = apr_pstrmemdup(p, principal, (apr_size_t)(separator - principal));
     *realm = apr_pstrmemdup(p, separator + 1, (apr_size_t)(end - separator - 1));

@@ -9,7 +9,7 @@
  * Escapes stay as they are in both halves, so that no two principals become one name.
  * @param p    owns *name and *realm
  * @return NULL, or a static sentence (no realm, empty name, more than one unescaped '@', a
- *         backslash at the end); the results are then untouched.
+ *         backslash at the end, a control character); the results are then untouched.
  */
 const char *neg_principal_split(apr_pool_t *p, const char *principal, const char **name,
                                 const char **realm);

@@ -37,7 +37,6 @@ static void keeps_escapes(void **state)
     (void)state;
     splits("alice\\@ad.example.test@AD.EXAMPLE.TEST", "alice\\@ad.example.test", "AD.EXAMPLE.TEST");
     splits("a\\/b@R", "a\\/b", "R");
-    splits("a\\n@R", "a\\n", "R");
     splits("\\@@R", "\\@", "R");
     splits("alice@R\\@S", "alice", "R\\@S");
     splits("alice@R\\\\", "alice", "R\\\\");
@@ -86,6 +85,22 @@ static void refuses_a_backslash_at_the_end(void **state)
     refuses("alice@R\\", "ends in a backslash");
     refuses("alice@R\\\\\\", "ends in a backslash");
     refuses("@\\", "ends in a backslash");
+}
+
+/* krb5_aname_to_localname() would make a local name of what is before the NUL. */
+static void refuses_control_characters(void **state)
+{
+    (void)state;
+    refuses("alice\\0x@R", "control character");
+    refuses("alice@R\\0", "control character");
+    refuses("a\\n@R", "control character");
+    refuses("a\\t@R", "control character");
+    refuses("a\\b@R", "control character");
+    refuses("a\\\\\\n@R", "control character");
+    refuses("a\n@R", "control character");
+    refuses("a\r@R", "control character");
+    refuses("a@R\x7f", "control character");
+    splits("a\\\\n@R", "a\\\\n", "R");
 }
 
 static void does_not_read_past_the_end(void **state)
@@ -144,6 +159,7 @@ int main(void)
         TEST(refuses_what_has_no_name),
         TEST(refuses_two_separators),
         TEST(refuses_a_backslash_at_the_end),
+        TEST(refuses_control_characters),
         TEST(does_not_read_past_the_end),
         TEST(anonymous_is_known),
         TEST(near_misses_are_not_anonymous),
