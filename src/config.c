@@ -178,6 +178,14 @@ static int is_service_name(const char *text)
            (at ? at > text && at[1] && !strchr(at + 1, '@') : *text != '\0');
 }
 
+/* What set_acceptor() takes, and what its expression must come to: krb5 accepts with every key where
+ * there is an '@' and no host after it. */
+int neg_config_is_acceptor(const char *text)
+{
+    return strcmp(text, "any") == 0 || strcmp(text, DEFAULT_ACCEPTOR) == 0 ||
+           (strchr(text, '@') && is_service_name(text));
+}
+
 static const char *set_acceptor(cmd_parms *cmd, void *conf, const char *text)
 {
     neg_conf *c = edit(cmd, conf);
@@ -188,7 +196,7 @@ static const char *set_acceptor(cmd_parms *cmd, void *conf, const char *text)
         return parse_expression(cmd, text, &word->expr);
     if (strcasecmp(text, "any") == 0)
         word->text = "any";
-    else if (strcmp(text, "HTTP") != 0 && (!is_service_name(text) || !strchr(text, '@')))
+    else if (!neg_config_is_acceptor(text))
         return apr_psprintf(cmd->pool,
                             "AuthNegotiateAcceptor: \"%s\" is not understood; write HTTP (every "
                             "HTTP/ key of the keytab), any (every key), HTTP@host.name (that one, "

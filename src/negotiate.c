@@ -16,12 +16,18 @@ static const char *evaluate_acceptor(neg_attempt *a)
 {
     const char *error = NULL;
     const char *text = ap_expr_str_exec(a->r, a->conf->acceptor->expr, &error);
-    if (!error && *text)
+    if (!error && neg_config_is_acceptor(text))
         return text;
+    if (!error)
+        error = *text ? apr_psprintf(neg_attempt_pool(a),
+                                     "for this request it is \"%s\", where any, HTTP or "
+                                     "HTTP@host.name should be",
+                                     ap_escape_logitem(neg_attempt_pool(a), text))
+                      : "it is empty for this request";
     neg_attempt_refuse(a, NEG_CAUSE_INTERNAL,
                        apr_psprintf(neg_attempt_pool(a),
                                     "the expression of AuthNegotiateAcceptor gives no name: %s",
-                                    error ? error : "it is empty for this request"));
+                                    error));
     return NULL;
 }
 

@@ -194,6 +194,8 @@ void *neg_config_merge_dir(apr_pool_t *p, void *base, void *add);
 void *neg_config_create_server(apr_pool_t *p, server_rec *s);
 const neg_conf *neg_config_of(request_rec *r);
 neg_server *neg_config_server(server_rec *s);
+/** Whether this is an acceptor: any, HTTP, or a service at a host. */
+int neg_config_is_acceptor(const char *text);
 
 /* Defaults live here and nowhere else. */
 const char *neg_config_acceptor_text(const neg_conf *conf);

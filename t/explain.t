@@ -12,7 +12,7 @@ use NegTest::Keytab qw(read_keytab write_keytab entry AES128 AES256);
 use NegTest::Spnego qw(neg_token_init neg_token_resp KRB5 NTLMSSP UNKNOWN);
 use NegTest::Stage;
 
-plan tests => 269;
+plan tests => 292;
 
 my $host    = 'explain.example.test';
 my $service = "HTTP\@$host";
@@ -308,6 +308,13 @@ refused('a client that may not be offered Negotiate', [ $server, '/x/env.pl', 'U
     qr/no-negotiate/);
 refused('an expression that gives no acceptor', [ $server, '/expression/env.pl', Authorization => token('spnego', ccache => $fresh) ],
     500, 'internal', qr/expression of AuthNegotiateAcceptor gives no name/);
+
+refused("an expression that gives $_, which is no acceptor",
+    [ $server, '/expression/env.pl', 'X-Acceptor' => $_, Authorization => token('spnego', ccache => $fresh) ],
+    500, 'internal', qr/expression of AuthNegotiateAcceptor gives no name: for this request it is "\Q$_\E"/)
+  for 'HTTP@', '@localhost', 'host', 'HTTP@localhost@', 'HTTP/localhost@EXAMPLE.TEST';
+accepted("an expression that gives $_", $server, '/expression/env.pl', 'X-Acceptor' => $_,
+    Authorization => token('spnego', ccache => $fresh)) for 'HTTP', 'any', "HTTP\@$host";
 
 # --- how often ---------------------------------------------------------------
 
