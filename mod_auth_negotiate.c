@@ -114,6 +114,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_authn(authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
+    ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_identity);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);

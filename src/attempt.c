@@ -33,6 +33,11 @@ neg_attempt *neg_attempt_nearest(request_rec *r)
     return NULL;
 }
 
+neg_attempt *neg_attempt_above(const neg_attempt *a)
+{
+    return neg_attempt_nearest(parent_of(a->r));
+}
+
 /* The core hands r->user and this very pointer down to subrequests and redirects of the same
  * configuration without asking us. */
 neg_attempt *neg_attempt_granted(request_rec *r)

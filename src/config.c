@@ -178,8 +178,8 @@ static int is_service_name(const char *text)
            (at ? at > text && at[1] && !strchr(at + 1, '@') : *text != '\0');
 }
 
-/* What set_acceptor() takes, and what its expression must come to: krb5 accepts with every key where
- * there is an '@' and no host after it. */
+/* What set_acceptor() takes, and what its expression must come to: krb5 accepts with every key
+ * where there is an '@' and no host after it. */
 int neg_config_is_acceptor(const char *text)
 {
     return strcmp(text, "any") == 0 || strcmp(text, DEFAULT_ACCEPTOR) == 0 ||

@@ -262,6 +262,8 @@ int neg_attempt_lacks_tls(const neg_attempt *a);
 neg_attempt *neg_attempt_granted(request_rec *r);
 /** The attempt of r or of its nearest ancestor that has one; NULL when none has. */
 neg_attempt *neg_attempt_nearest(request_rec *r);
+/** The one of the nearest ancestor of a's request that has one; NULL when none has. */
+neg_attempt *neg_attempt_above(const neg_attempt *a);
 /** The pool of the client's request. */
 apr_pool_t *neg_attempt_pool(const neg_attempt *a);
 
@@ -340,6 +342,8 @@ void neg_publish_nothing(const neg_attempt *a, request_rec *r);
 void neg_publish_failure(const neg_attempt *a, request_rec *r);
 /** fixups hook: again, for subrequests and redirects that the core did not ask us about. */
 int neg_publish_fixups(request_rec *r);
+/** fixups hook, after those that put another request into the place of this one. */
+int neg_publish_last_fixups(request_rec *r);
 /** REMOTE_USER by this location's AuthNegotiateUser; NULL when refused. */
 const char *neg_publish_user(neg_attempt *a);
 

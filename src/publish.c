@@ -55,6 +55,23 @@ static void publish_ccache(const neg_attempt *a, request_rec *r)
         apr_table_setn(r->subprocess_env, neg_config_delegate_env(a->conf), a->identity->ccache);
 }
 
+/* Requests come with the environment of those that they are part of.  What names a ccache there is
+ * for where delegation was on, and under the name that it had there: see publish_ccache(). */
+static void withhold_ccaches(request_rec *r)
+{
+    const neg_conf *conf = neg_config_of(r);
+    const char *env = neg_attempt_granted(r) && neg_config_delegate_dir(conf)
+                          ? neg_config_delegate_env(conf)
+                          : "";
+    for (neg_attempt *a = neg_attempt_nearest(r); a; a = neg_attempt_above(a)) {
+        const char *old = a->conf ? neg_config_delegate_env(a->conf) : NULL;
+        const char *ccache = old ? apr_table_get(r->subprocess_env, old) : NULL;
+        if (ccache && a->identity && a->identity->ccache && strcmp(old, env) != 0 &&
+            strcmp(ccache, a->identity->ccache) == 0)
+            apr_table_unset(r->subprocess_env, old);
+    }
+}
+
 void neg_publish_identity(const neg_attempt *a, request_rec *r)
 {
     view v = {a->identity, a->r == r ? a->source : "inherited", r->pool};
@@ -79,10 +96,18 @@ void neg_publish_failure(const neg_attempt *a, request_rec *r)
 int neg_publish_fixups(request_rec *r)
 {
     const neg_attempt *a = neg_attempt_granted(r);
+    withhold_ccaches(r);
     if (a && a->r != r)
         neg_publish_identity(a, r);
     if (!a && r->prev && (a = neg_attempt_nearest(r->prev)) && a->failure.cause)
         neg_publish_failure(a, r);
+    return DECLINED;
+}
+
+/* mod_dir and mod_negotiation put another page's configuration into the place of this one's. */
+int neg_publish_last_fixups(request_rec *r)
+{
+    withhold_ccaches(r);
     return DECLINED;
 }
 

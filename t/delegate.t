@@ -9,7 +9,7 @@ use NegTest;
 use NegTest::Httpd 'httpd_user';
 use NegTest::Stage;
 
-plan tests => 114;
+plan tests => 121;
 
 my $root = $> == 0;
 my ($user) = httpd_user() || getpwuid $>;
@@ -34,17 +34,36 @@ my %lines = (
     none    => 'AuthNegotiatePersist On',
     group   => "AuthNegotiateDelegate FILE:$dir/c\nAuthNegotiateDelegatePerms mode:0640 group:$group user:$user",
     name    => "AuthNegotiateDelegate FILE:$dir/a\nAuthNegotiateDelegateEnv TICKETS",
+    pages   => "AuthNegotiateDelegate FILE:$dir/a",
+    'pages/off'  => 'AuthNegotiateDelegate off',
+    'pages/name' => 'AuthNegotiateDelegateEnv TICKETS',
+    'pages/open' => "AuthType None\nRequire all granted",
+    'pages/dir/index.cgi' => "AuthNegotiateDelegate off\nOptions +ExecCGI\nSetHandler cgi-script",
     broken  => "AuthNegotiateDelegate FILE:$dir/d",
     broken_persist => "AuthNegotiateDelegate FILE:$dir/e\nAuthNegotiatePersist On",
 );
 for my $path (sort keys %lines) {
-    $locations .= "Alias /$path \"\@documentroot\@\"\n" if $path !~ m{/};
+    $locations .= "Alias /$path \"" . ($path eq 'pages' ? "$dir/pages" : '@documentroot@') . "\"\n" if $path !~ m{/};
     $locations .= join "\n", "<Location /$path>", 'AuthType Negotiate', 'AuthName test', $lines{$path},
-      'Options +Includes', 'Require valid-user', "</Location>\n";
+      'Options +Includes', $path =~ /open/ ? () : 'Require valid-user', "</Location>\n";
+}
+
+# Pages with parts where delegation is another.
+mkdir "$dir/$_" for qw(pages pages/dir);
+put("$dir/pages/parts.shtml", map { qq{$_:<!--#include virtual="/pages/$_/env.pl" -->\n} } qw(here off name open here));
+put("$dir/pages/dir/index.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nenv\n");
+chmod 0755, "$dir/pages/dir/index.cgi";
+sub put {
+    my ($file, @text) = @_;
+    open my $out, '>', $file or die "$file: $!";
+    print $out @text;
+    close $out;
+    return;
 }
 
 my $server = server(conf => <<"CONF")->start;
 PassEnv KRB5_CONFIG
+DirectoryIndex index.cgi
 ScriptAliasMatch "env\\.pl\$" "\@stage\@/cgi-bin/env.pl"
 ScriptAliasMatch "tickets\\.pl\$" "\@stage\@/cgi-bin/tickets.pl"
 ErrorDocument 500 /open/env.pl
@@ -118,6 +137,21 @@ for my $mech (qw(spnego krb5)) {
     like $ssi{ccache}, qr{^FILE:\Q$dir\E/a/}, '... have KRB5CCNAME';
     is $ssi{inner}, $ssi{ccache}, '... in what is included, too';
     ok soon_gone(path_of($ssi{ccache})), '... and it is gone afterwards';
+}
+
+{
+    my $http = connection();
+    my $body = $http->get('/pages/parts.shtml', Authorization => initiator('alice', delegate => 1)->authorization)->body;
+    my (undef, %part) = split /^(here|off|name|open):/m, $body;
+    my %name = map { $_ => [ sort $part{$_} =~ /^(\w+)=FILE:\Q$dir\E/mg ] } keys %part;
+    is_deeply $name{here}, ['KRB5CCNAME'], 'a part of a page has the page\'s ccache';
+    is_deeply $name{off}, [], '... not where delegation is off';
+    is_deeply $name{name}, ['TICKETS'], '... by another name where it has another';
+    is_deeply $name{open}, [], '... not where nobody is asked who he is';
+    my $env = $http->get('/pages/dir/', Authorization => initiator('alice', delegate => 1)->authorization)->env;
+    is $env->{REMOTE_USER}, 'alice@EXAMPLE.TEST', 'the index of a directory';
+    is $env->{KRB5CCNAME}, undef, '... has none where delegation is off for it, and on for the directory';
+    ok empties('a'), '... and no file stays';
 }
 
 # --- for a connection --------------------------------------------------------
