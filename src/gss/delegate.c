@@ -17,10 +17,11 @@
 /* A ccache, in the pool of its owner. */
 typedef struct file {
     char *path;
-    neg_ccaches *all;          /* NULL once its child has ended */
-    struct file *next, **link; /* link is what points here */
+    neg_ccaches *all;
+    struct file *next, **link; /* link is what points here; NULL once the child has removed it */
 } file;
 
+/* Not in the child's pool: threads that nobody waits for (HTTP/2's) end requests after it. */
 struct neg_ccaches {
     apr_thread_mutex_t *lock;
     file *first;
@@ -33,16 +34,21 @@ static apr_status_t remove_all(void *data)
     apr_thread_mutex_lock(all->lock);
     for (file *f = all->first; f; f = f->next) {
         unlink(f->path);
-        f->all = NULL; /* its own pool may end after ours */
+        f->link = NULL;
     }
+    all->first = NULL;
     apr_thread_mutex_unlock(all->lock);
     return APR_SUCCESS;
 }
 
 neg_ccaches *neg_ccaches_create(apr_pool_t *pchild)
 {
-    neg_ccaches *all = apr_pcalloc(pchild, sizeof(*all));
-    if (apr_thread_mutex_create(&all->lock, APR_THREAD_MUTEX_DEFAULT, pchild) != APR_SUCCESS)
+    apr_pool_t *process;
+    neg_ccaches *all;
+    if (apr_pool_create(&process, NULL) != APR_SUCCESS)
+        return NULL;
+    all = apr_pcalloc(process, sizeof(*all));
+    if (apr_thread_mutex_create(&all->lock, APR_THREAD_MUTEX_DEFAULT, process) != APR_SUCCESS)
         return NULL;
     apr_pool_cleanup_register(pchild, all, remove_all, apr_pool_cleanup_null);
     return all;
@@ -51,13 +57,13 @@ neg_ccaches *neg_ccaches_create(apr_pool_t *pchild)
 static apr_status_t remove_file(void *data)
 {
     file *f = data;
-    if (!f->all)
-        return APR_SUCCESS;
+    int listed;
     apr_thread_mutex_lock(f->all->lock);
-    if ((*f->link = f->next))
+    listed = f->link != NULL;
+    if (listed && (*f->link = f->next))
         f->next->link = f->link;
     apr_thread_mutex_unlock(f->all->lock);
-    return unlink(f->path) == 0 ? APR_SUCCESS : errno;
+    return !listed || unlink(f->path) == 0 ? APR_SUCCESS : errno;
 }
 
 static file *note_file(apr_pool_t *p, neg_ccaches *all, char *path)
