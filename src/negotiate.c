@@ -12,12 +12,22 @@ const char neg_negotiate_name[] = "Negotiate";
 
 /* ---- The acceptor of this location ---- */
 
+/* Each acceptor costs each thread a credential: many spellings of a Host are to be one. */
+static const char *lower_host(apr_pool_t *p, const char *acceptor)
+{
+    char *text = apr_pstrdup(p, acceptor);
+    char *host = strchr(text, '@');
+    if (host)
+        ap_str_tolower(host);
+    return text;
+}
+
 static const char *evaluate_acceptor(neg_attempt *a)
 {
     const char *error = NULL;
     const char *text = ap_expr_str_exec(a->r, a->conf->acceptor->expr, &error);
     if (!error && neg_config_is_acceptor(text))
-        return text;
+        return lower_host(neg_attempt_pool(a), text);
     if (!error)
         error = *text ? apr_psprintf(neg_attempt_pool(a),
                                      "for this request it is \"%s\", where any, HTTP or "

@@ -35,6 +35,9 @@ my $server = server(conf => <<'CONF');
     <Location "/other-acceptor">
         AuthNegotiateAcceptor any
     </Location>
+    <Location "/by-host">
+        AuthNegotiateAcceptor "HTTP@%{HTTP_HOST}"
+    </Location>
     <Location "/tls-only">
         AuthNegotiateRequireTLS On
     </Location>
@@ -390,6 +393,13 @@ sub rss {
     open my $in, '<', "/proc/$pid/status" or return 0;
     local $/;
     return <$in> =~ /^VmRSS:\s+(\d+) kB/m ? $1 : 0;
+}
+
+# Or else each spelling would cost each thread a credential.
+{
+    my $http = logged_in('alice', 'by-host', Host => 'localhost');
+    is user($http->get(env_of('by-host'), Host => 'LocalHost')), $ALICE, 'one host, spelled otherwise, is one acceptor';
+    is user($http->get(env_of('by-host'), Host => 'www.example.test')), 401, '... and another host another';
 }
 
 is_deeply [ $server->log->crashes ], [], 'nobody died';
