@@ -46,9 +46,11 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a)
     a->acceptor.keytab = a->conf->keytab;
     a->acceptor.mechs = neg_config_mechs(a->conf);
     a->acceptor.acceptor = neg_config_acceptor_text(a->conf);
-    if (a->conf->acceptor && a->conf->acceptor->expr &&
-        !(a->acceptor.acceptor = evaluate_acceptor(a)))
-        return NEG_REFUSED;
+    if (a->conf->acceptor && a->conf->acceptor->expr) {
+        a->acceptor.by_request = 1;
+        if (!(a->acceptor.acceptor = evaluate_acceptor(a)))
+            return NEG_REFUSED;
+    }
     a->acceptor_key = neg_acceptor_key(neg_attempt_pool(a), &a->acceptor);
     return NEG_UNKNOWN;
 }

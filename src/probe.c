@@ -3,6 +3,7 @@
  * parent is root, and root can read everything.
  */
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,8 @@
 #include <unixd.h>
 
 #include "negotiate.h"
+
+#define PROBE_SECONDS 10
 
 typedef struct {
     apr_pool_t *pool;
@@ -99,10 +102,23 @@ static const char *explain_unusable(prober *c, const char *keytab, const char *w
                         keytab, c->user, why);
 }
 
+/* To read a pipe would take for ever. */
+static int is_no_file(const char *path)
+{
+    struct stat info;
+    return path && stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+}
+
 static const char *probe_keytab(prober *c, const neg_conf *conf, apr_array_header_t **entries)
 {
     const char *keytab = neg_probe_keytab(c->pool, c->krb5, conf);
-    const char *why = neg_keytab_list(c->pool, c->krb5, keytab, entries);
+    const char *why;
+    if (is_no_file(neg_keytab_path(keytab)))
+        return apr_psprintf(c->pool,
+                            "the keytab %s is not a regular file; write the right path in "
+                            "AuthNegotiateKeytab",
+                            neg_keytab_path(keytab));
+    why = neg_keytab_list(c->pool, c->krb5, keytab, entries);
     return why ? explain_unusable(c, keytab, why) : NULL;
 }
 
@@ -120,9 +136,21 @@ static const char *probe_key(prober *c, const neg_conf *conf)
                         neg_keytab_principals(c->pool, entries, 6));
 }
 
+/* Whoever owns the directory could put other files into the places of the users' tickets. */
+static int belongs_to_another(const char *directory)
+{
+    struct stat info;
+    return stat(directory, &info) == 0 && info.st_uid != 0 && info.st_uid != geteuid();
+}
+
 static const char *probe_directory(prober *c, const neg_conf *conf)
 {
     const char *directory = neg_config_delegate_dir(conf);
+    if (belongs_to_another(directory))
+        return apr_psprintf(c->pool,
+                            "the directory %s belongs to another user, who could put other tickets "
+                            "there; give it to the user %s alone (chown %s %s; chmod 700 %s)",
+                            directory, c->user, c->user, directory, directory);
     if (access(directory, W_OK | X_OK) == 0)
         return NULL;
     return apr_psprintf(
@@ -214,6 +242,7 @@ static void take_findings(apr_array_header_t *findings, FILE *in)
 static void probe_and_exit(prober *c, server_rec *s, const apr_array_header_t *probes, int out)
 {
     FILE *stream = fdopen(out, "w");
+    alarm(PROBE_SECONDS);
     if (ap_run_drop_privileges(c->pool, s) == OK || geteuid() != 0)
         run_probes(c, probes, stream);
     else
@@ -223,6 +252,16 @@ static void probe_and_exit(prober *c, server_rec *s, const apr_array_header_t *p
                 0, c->user, 0);
     fclose(stream);
     _exit(0);
+}
+
+/* A keytab that is a pipe, or lies on a file server that is gone, would hold up the start for ever.
+ */
+static void tell_timeout(apr_array_header_t *findings)
+{
+    neg_finding *found = apr_array_push(findings);
+    found->where = "AuthType Negotiate";
+    found->sentence = "a keytab or directory could not be read within " APR_STRINGIFY(
+        PROBE_SECONDS) " seconds; see that every keytab is a file on a disk that answers";
 }
 
 static void tell_trouble(apr_array_header_t *findings, const char *call, int error)
@@ -241,6 +280,7 @@ const apr_array_header_t *neg_probe_run(apr_pool_t *p, server_rec *s, const char
     apr_array_header_t *findings = apr_array_make(p, 4, sizeof(neg_finding));
     prober c = {p, user, NULL};
     int ends[2];
+    int status = 0;
     pid_t pid;
     FILE *stream;
 
@@ -260,7 +300,8 @@ const apr_array_header_t *neg_probe_run(apr_pool_t *p, server_rec *s, const char
     stream = fdopen(ends[0], "r");
     take_findings(findings, stream);
     fclose(stream);
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
+    if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+        WTERMSIG(status) == SIGALRM)
+        tell_timeout(findings);
     return findings;
 }

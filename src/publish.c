@@ -155,7 +155,7 @@ static const char *expression(neg_attempt *a, const neg_user_rule *rule)
                  : refuse_name(a, "the expression of AuthNegotiateUser is empty for it");
 }
 
-const char *neg_publish_user(neg_attempt *a)
+static const char *user_by_rule(neg_attempt *a)
 {
     const neg_user_rule *rule = a->conf->user;
     switch (rule ? rule->form : NEG_USER_PRINCIPAL) {
@@ -168,4 +168,19 @@ const char *neg_publish_user(neg_attempt *a)
     default:
         return a->identity->principal;
     }
+}
+
+/* White space around the value of a header is not part of it (RFC 9110 section 5.5): "alice " would
+ * be alice to a backend that gets REMOTE_USER in one. */
+static int has_outer_space(const char *user)
+{
+    return *user == ' ' || user[strlen(user) - 1] == ' ';
+}
+
+const char *neg_publish_user(neg_attempt *a)
+{
+    const char *user = user_by_rule(a);
+    return user && has_outer_space(user)
+               ? refuse_name(a, "it would begin or end with a space; rename the principal")
+               : user;
 }

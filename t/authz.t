@@ -375,6 +375,9 @@ for my $odd ('with space', 'per%cent', 'käthe', 'quo"te', "a'b;c\$(d)", 'x' x 2
 is user('/user-odd/env.pl', 'with space'), 'with space@EXAMPLE.TEST', 'Require user with a space';
 is user('/user-odd/env.pl', 'with'), 403, '... is one name, not two';
 
+is user('/valid/env.pl', 'alice '), 'alice @EXAMPLE.TEST', 'a name that ends in a space';
+is user('/as-strip/env.pl', 'alice '), 403, '... is nobody without its realm';
+
 # krb5 would make the local name alice of the first. A KDC gives such names no
 # ticket for tickets, but one for the service at once.
 for my $odd ('alice\\0x', 'new\\nline', "carriage\rreturn") {

@@ -12,7 +12,7 @@ use NegTest::Keytab qw(read_keytab write_keytab entry AES128 AES256);
 use NegTest::Spnego qw(neg_token_init neg_token_resp KRB5 NTLMSSP UNKNOWN);
 use NegTest::Stage;
 
-plan tests => 292;
+plan tests => 296;
 
 my $host    = 'explain.example.test';
 my $service = "HTTP\@$host";
@@ -313,6 +313,9 @@ refused("an expression that gives $_, which is no acceptor",
     [ $server, '/expression/env.pl', 'X-Acceptor' => $_, Authorization => token('spnego', ccache => $fresh) ],
     500, 'internal', qr/expression of AuthNegotiateAcceptor gives no name: for this request it is "\Q$_\E"/)
   for 'HTTP@', '@localhost', 'host', 'HTTP@localhost@', 'HTTP/localhost@EXAMPLE.TEST';
+refused('an expression that gives a name without a key',
+    [ $server, '/expression/env.pl', 'X-Acceptor' => 'HTTP@nobody.example.test', Authorization => token('spnego', ccache => $fresh) ],
+    401, 'no-key', qr/no key in the keytab .* may accept for AuthNegotiateAcceptor HTTP\@nobody\.example\.test/);
 accepted("an expression that gives $_", $server, '/expression/env.pl', 'X-Acceptor' => $_,
     Authorization => token('spnego', ccache => $fresh)) for 'HTTP', 'any', "HTTP\@$host";
 

@@ -5,13 +5,15 @@
 use strict;
 use warnings;
 
+use POSIX ();
+
 use Apache::Test qw(-withtestmore);
 use NegTest;
 use NegTest::Httpd 'httpd_user';
 use NegTest::Keytab qw(write_keytab entry AES128);
 use NegTest::Stage;
 
-plan tests => 122;
+plan tests => 128;
 
 my $root = $> == 0;
 my $user = httpd_user() || getpwuid $>;
@@ -116,6 +118,10 @@ runs_check('everything is right', location('/x', "AuthNegotiateKeytab $dir/http.
     NegTest::Stage->give_to_httpd("$dir/text.keytab", 0600);
     stops_check('a file that is no keytab', location('/x', "AuthNegotiateKeytab $dir/text.keytab"),
         qr/AuthNegotiateKeytab/, qr/text\.keytab is no keytab that krb5 can read/, qr/ktadd|ktpass/);
+    POSIX::mkfifo("$dir/pipe.keytab", 0600);
+    NegTest::Stage->give_to_httpd("$dir/pipe.keytab", 0600);
+    stops_check('a pipe', location('/x', "AuthNegotiateKeytab $dir/pipe.keytab"),
+        qr/AuthNegotiateKeytab/, qr/pipe\.keytab is not a regular file/, qr/write the right path/);
     write_keytab("$dir/empty.keytab");
     stops_check('a keytab without keys', location('/x', "AuthNegotiateKeytab $dir/empty.keytab"),
         qr/AuthNegotiateKeytab/, qr/empty\.keytab has no key .* HTTP, only of nobody/);
@@ -248,6 +254,14 @@ sub delegating { return location('/x', "AuthNegotiateDelegate FILE:$delegated/$_
         NegTest::Stage->give_to_httpd("$delegated/open", $mode);
         stops_check(sprintf('a directory of everybody (%04o)', $mode), delegating('open'),
             qr/AuthNegotiateDelegate/, qr/everybody can write/, qr{install -d -m 700 -o \S.*open/ccaches});
+    }
+    SKIP: {
+        skip 'only root can make a directory of another user', 3 if !$root;
+        mkdir "$delegated/theirs";
+        chown((getpwnam 'daemon')[2], (getpwnam $user)[3], "$delegated/theirs");
+        chmod 0770, "$delegated/theirs";
+        stops_check('a directory of another user, writable by group', delegating('theirs'),
+            qr/AuthNegotiateDelegate/, qr/belongs to another user/, qr/chown \S+.*chmod 700/);
     }
     stops_check('for the whole server', "AuthNegotiateDelegate FILE:$delegated/none\n" . location('/x'),
         qr/AuthNegotiateDelegate/, qr/in the whole server/, qr/is not there/);

@@ -200,7 +200,7 @@ static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_accepto
         acceptor->keytab ? acceptor->keytab : neg_keytab_default_name(p, worker->krb5);
     const char *why = neg_keytab_list(p, worker->krb5, keytab, &entries);
 
-    failure->cause = NEG_CAUSE_KEYTAB;
+    failure->cause = why || !acceptor->by_request ? NEG_CAUSE_KEYTAB : NEG_CAUSE_NO_KEY;
     if (why)
         failure->text = neg_explain_keytab(p, keytab, why);
     else

@@ -21,7 +21,8 @@ typedef struct file {
     struct file *next, **link; /* link is what points here; NULL once the child has removed it */
 } file;
 
-/* Not in the child's pool: threads that nobody waits for (HTTP/2's) end requests after it. */
+/* Not in the child's pool: threads that nobody waits for (HTTP/2's) end requests after it, and so
+ * may connections at the very end of the process. */
 struct neg_ccaches {
     apr_thread_mutex_t *lock;
     file *first;
@@ -45,7 +46,7 @@ neg_ccaches *neg_ccaches_create(apr_pool_t *pchild)
 {
     apr_pool_t *process;
     neg_ccaches *all;
-    if (apr_pool_create(&process, NULL) != APR_SUCCESS)
+    if (apr_pool_create_unmanaged(&process) != APR_SUCCESS)
         return NULL;
     all = apr_pcalloc(process, sizeof(*all));
     if (apr_thread_mutex_create(&all->lock, APR_THREAD_MUTEX_DEFAULT, process) != APR_SUCCESS)

@@ -34,6 +34,7 @@ typedef struct neg_worker neg_worker;
 typedef struct {
     const char *keytab;   /**< TYPE:residual; NULL is krb5's default */
     const char *acceptor; /**< "any", a service ("HTTP") or a service at a host ("HTTP@host") */
+    int by_request;       /**< the request had a say in it: a missing key may be its doing */
     unsigned mechs;       /**< NEG_MECH_* */
 } neg_acceptor;
 
