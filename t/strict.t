@@ -31,9 +31,9 @@ my $server   = server(conf => <<'CONF' =~ s/TLS_PORT/$tls_port/gr);
         AuthName "test"
         Require valid-user
     </LocationMatch>
-    # No key fits: whatever gets as far as GSSAPI is a 500 here.
+    # This keytab is gone: whatever gets as far as GSSAPI is a 500 here.
     <Location "/nokey">
-        AuthNegotiateAcceptor "HTTP@%{REQUEST_SCHEME}.invalid"
+        AuthNegotiateKeytab "@stage@/keytab/strict.keytab"
     </Location>
     <Location "/once">
         AuthNegotiateOffer once
@@ -52,7 +52,9 @@ my $server   = server(conf => <<'CONF' =~ s/TLS_PORT/$tls_port/gr);
         SSLCertificateKeyFile "@stage@/tls/server.key"
     </VirtualHost>
 CONF
+run([ 'cp', '-p', keytab(), keytab('strict') ]);
 $server->start;
+unlink keytab('strict');
 my $log = $server->log;
 
 sub connection { return http(port => $server->port) }
