@@ -116,6 +116,9 @@ const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *
         return "it was proven for another AuthName or server";
     if (conf->require_tls == NEG_ON && !identity->tls)
         return "it was proven without TLS, which AuthNegotiateRequireTLS asks for here";
+    if (neg_config_binding(conf) == NEG_BINDING_REQUIRE && !identity->bound)
+        return "it was proven without channel bindings, which AuthNegotiateChannelBinding asks "
+               "for here";
     if (!(identity->mech & neg_config_mechs(conf)))
         return "it was proven by a mechanism that AuthNegotiateMechs does not have here";
     if (strcmp(identity->acceptor, acceptor) != 0)

@@ -7,6 +7,7 @@
 #include <apr_user.h>
 #include <http_core.h>
 
+#include "binding.h"
 #include "negotiate.h"
 
 #define DEFAULT_ACCEPTOR     "HTTP"
@@ -80,6 +81,11 @@ neg_perms neg_config_perms(const neg_conf *conf)
 unsigned neg_config_mechs(const neg_conf *conf)
 {
     return conf->mechs ? conf->mechs : NEG_MECH_KRB5;
+}
+
+neg_binding_mode neg_config_binding(const neg_conf *conf)
+{
+    return conf->binding ? conf->binding->mode : NEG_BINDING_OPTIONAL;
 }
 
 const char *neg_config_user_text(const neg_conf *conf)
@@ -215,6 +221,65 @@ static const char *set_switch(cmd_parms *cmd, void *conf, int on)
     neg_switch *member = (neg_switch *)((char *)edit(cmd, conf) + (apr_size_t)cmd->info);
     *member = on ? NEG_ON : NEG_OFF;
     return NULL;
+}
+
+static const char *read_file(cmd_parms *cmd, const char *path, const char **text)
+{
+    enum {
+        LARGEST = 1 << 20
+    };
+    apr_file_t *file;
+    char *buffer = apr_palloc(cmd->temp_pool, LARGEST + 1);
+    apr_size_t len = 0;
+    apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ, 0, cmd->temp_pool);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_read_full(file, buffer, LARGEST, &len);
+        apr_file_close(file);
+    }
+    if (rv != APR_SUCCESS && rv != APR_EOF)
+        return apr_psprintf(cmd->pool, "%s: %s cannot be read: %pm", cmd->cmd->name, path, &rv);
+    buffer[len] = '\0';
+    *text = buffer;
+    return NULL;
+}
+
+/* Read once, here: a certificate that is renewed wants a reload of httpd anyway. */
+static const char *set_binding_certificate(cmd_parms *cmd, neg_binding_rule *rule, const char *file)
+{
+    const char *pem = NULL, *why;
+    if (!(rule->certificate = ap_server_root_relative(cmd->pool, file)))
+        return "AuthNegotiateChannelBinding: the path of the certificate is not valid";
+    if ((why = read_file(cmd, rule->certificate, &pem)))
+        return why;
+    why = neg_binding_end_point(cmd->pool, pem, &rule->end_point);
+    return why ? apr_psprintf(cmd->pool,
+                              "AuthNegotiateChannelBinding: %s: %s; write the file of the "
+                              "certificate, in PEM, that clients see",
+                              rule->certificate, why)
+               : NULL;
+}
+
+static const char *set_binding(cmd_parms *cmd, void *conf, const char *mode, const char *file)
+{
+    neg_conf *c = edit(cmd, conf);
+    neg_binding_rule *rule = apr_pcalloc(cmd->pool, sizeof(*rule));
+    c->binding = rule;
+    if (strcasecmp(mode, "off") == 0)
+        rule->mode = NEG_BINDING_OFF;
+    else if (strcasecmp(mode, "require") == 0)
+        rule->mode = NEG_BINDING_REQUIRE;
+    else if (strcasecmp(mode, "optional") != 0)
+        return apr_psprintf(cmd->pool,
+                            "AuthNegotiateChannelBinding: write optional, off or require, not "
+                            "\"%s\"",
+                            mode);
+    if (!file)
+        return NULL;
+    if (rule->mode == NEG_BINDING_OFF)
+        return "AuthNegotiateChannelBinding: off has no use for a certificate; leave it out";
+    if (!is_startup(cmd))
+        return "AuthNegotiateChannelBinding: a certificate may not be named in .htaccess";
+    return set_binding_certificate(cmd, rule, file);
 }
 
 static const char *set_offer(cmd_parms *cmd, void *conf, const char *word)
@@ -386,6 +451,8 @@ const command_rec neg_commands[] = {
                     "which mechanisms may be negotiated: krb5"),
     AP_INIT_FLAG("AuthNegotiateRequireTLS", set_switch, MEMBER(require_tls), OR_AUTHCFG,
                  "On: no challenge and no acceptance without TLS"),
+    AP_INIT_TAKE12("AuthNegotiateChannelBinding", set_binding, NULL, OR_AUTHCFG,
+                   "optional, off or require, and the certificate of TLS that ends elsewhere"),
     AP_INIT_FLAG("AuthNegotiatePersist", set_switch, MEMBER(persist), OR_AUTHCFG,
                  "On: an HTTP/1.1 connection keeps the identity"),
     AP_INIT_TAKE1("AuthNegotiateOffer", set_offer, NULL, OR_AUTHCFG,

@@ -54,6 +54,14 @@ static void dump_delegation(dump *d, const neg_conf *conf)
     apr_file_printf(d->out, "\n");
 }
 
+static void dump_binding(dump *d, const neg_conf *conf)
+{
+    static const char *const modes[] = {"optional", "off", "require"};
+    const char *file = conf->binding ? conf->binding->certificate : NULL;
+    apr_file_printf(d->out, "    bindings      %s%s%s\n", modes[neg_config_binding(conf)],
+                    file ? ", certificate " : "", file ? file : "");
+}
+
 static void dump_section(dump *d, server_rec *s, const neg_section *section)
 {
     const neg_conf *conf = neg_check_effective(d->pool, s, section);
@@ -64,6 +72,7 @@ static void dump_section(dump *d, server_rec *s, const neg_section *section)
     apr_file_printf(d->out, "    acceptor      %s\n", neg_config_acceptor_text(conf));
     apr_file_printf(d->out, "    mechanisms    krb5\n");
     apr_file_printf(d->out, "    require TLS   %s\n", on_off(conf->require_tls, "Off"));
+    dump_binding(d, conf);
     apr_file_printf(d->out, "    persist       %s\n", on_off(conf->persist, "Off"));
     apr_file_printf(d->out, "    offer         %s\n",
                     conf->offer == NEG_OFFER_ONCE ? "once" : "always");

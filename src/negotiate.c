@@ -117,8 +117,23 @@ static const neg_identity *identity_of(const neg_attempt *a, const neg_client *c
     identity->acceptor = a->acceptor_key;
     identity->expires = client->expires;
     identity->tls = ap_ssl_conn_is_ssl(a->r->connection);
+    identity->bound = client->bound;
     identity->ccache_dir = neg_config_delegate_dir(a->conf);
     return identity;
+}
+
+/* The final token is not sent: to the client this exchange has failed. */
+static neg_outcome refuse_unbound(neg_attempt *a, const neg_client *client)
+{
+    a->exchange->reply.len = 0;
+    return neg_attempt_refuse(
+        a, NEG_CAUSE_UNBOUND,
+        apr_psprintf(neg_attempt_pool(a),
+                     "the token of %s has no channel bindings, which AuthNegotiateChannelBinding "
+                     "require wants here. Clients that send them: Edge, Chrome and Internet "
+                     "Explorer on Windows, curl 8.10 and later, Java with "
+                     "-Djdk.https.negotiate.cbt=always; write optional for others",
+                     client->principal));
 }
 
 static neg_outcome complete(neg_attempt *a, const neg_client *client)
@@ -127,6 +142,8 @@ static neg_outcome complete(neg_attempt *a, const neg_client *client)
         return neg_attempt_refuse(a, NEG_CAUSE_ANONYMOUS,
                                   "the ticket is anonymous: it proves that its owner can reach the "
                                   "KDC, and nothing about who that is");
+    if (neg_config_binding(a->conf) == NEG_BINDING_REQUIRE && !client->bound)
+        return refuse_unbound(a, client);
     a->identity = identity_of(a, client);
     a->delegated = client->delegated;
     return NEG_GRANTED;
@@ -149,9 +166,12 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
 {
     neg_leg leg;
     neg_leg_input input = {0};
+    const char *why;
     if (!a->server->workers || !(input.worker = neg_worker_get(a->server->workers)))
         return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL,
                                   "krb5 cannot be set up in this process: look at krb5.conf");
+    if ((why = neg_binding_find(a, input.worker, &input.bindings)))
+        return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL, why);
     input.acceptor = &a->acceptor;
     input.context = context;
     input.token = bytes;

@@ -62,6 +62,19 @@ typedef struct {
     const ap_expr_info_t *expr;       /**< for NEG_USER_EXPR */
 } neg_user_rule;
 
+typedef enum {
+    NEG_BINDING_OPTIONAL, /**< what a client sends must match */
+    NEG_BINDING_OFF,
+    NEG_BINDING_REQUIRE /**< a token without bindings is refused */
+} neg_binding_mode;
+
+/** AuthNegotiateChannelBinding. */
+typedef struct {
+    neg_binding_mode mode;
+    const char *certificate; /**< file, where TLS ends in front of httpd; NULL: httpd's own TLS */
+    neg_bytes end_point;     /**< of that certificate */
+} neg_binding_rule;
+
 /** AuthNegotiateDelegatePerms. */
 typedef struct {
     unsigned mode;
@@ -82,6 +95,7 @@ typedef struct {
     X(const neg_word *, acceptor) /* "any", "HTTP", "HTTP@host" */                                 \
     X(unsigned, mechs)            /* NEG_MECH_* */                                                 \
     X(neg_switch, require_tls)                                                                     \
+    X(const neg_binding_rule *, binding)                                                           \
     X(neg_switch, persist)                                                                         \
     X(neg_offer, offer)                                                                            \
     X(const neg_user_rule *, user)                                                                 \
@@ -129,6 +143,7 @@ typedef struct {
     const char *acceptor;   /**< neg_acceptor_key() of the credential that accepted */
     apr_time_t expires;     /**< never later than the ticket */
     int tls;                /**< proven over TLS */
+    int bound;              /**< and to the channel (RFC 5929) */
     const char *ccache_dir; /**< where a delegated credential would have been stored, or NULL */
     const char *ccache;     /**< the delegated credential, or NULL */
 } neg_identity;
@@ -200,6 +215,7 @@ const char *neg_config_delegate_env(const neg_conf *conf);
 neg_perms neg_config_perms(const neg_conf *conf);
 unsigned neg_config_mechs(const neg_conf *conf);
 const char *neg_config_user_text(const neg_conf *conf);
+neg_binding_mode neg_config_binding(const neg_conf *conf);
 
 /* ---- check.c ---- */
 
@@ -285,6 +301,14 @@ extern const char neg_negotiate_name[]; /**< r->ap_auth_type, known by its addre
 
 /** Finds a->acceptor, which may be an expression.  @return NEG_UNKNOWN, or NEG_REFUSED */
 neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
+
+/* ---- binding.c ---- */
+
+/**
+ * The channel bindings of this request's connection, empty when it has none.
+ * @return NULL, or a sentence in the request's pool
+ */
+const char *neg_binding_find(const neg_attempt *a, neg_worker *worker, neg_bytes *bindings);
 
 /* ---- connection.c ---- */
 

@@ -61,6 +61,14 @@ krb5_context neg_worker_krb5(neg_worker *worker);
 /** Tolerated clock skew; acceptors report lifetimes that are longer by this much. */
 apr_time_t neg_worker_clockskew(neg_worker *worker);
 
+/**
+ * The tls-server-end-point of a certificate (core/binding.h), computed once per thread and
+ * certificate; it stays the worker's, or p's when the worker knows many already.
+ * @return NULL, or a static sentence
+ */
+const char *neg_worker_end_point(neg_worker *worker, apr_pool_t *p, const char *pem,
+                                 neg_bytes *end_point);
+
 /** @return the default realm, or NULL when krb5.conf names none; allocated in p. */
 const char *neg_worker_default_realm(neg_worker *worker, apr_pool_t *p);
 
@@ -77,6 +85,7 @@ typedef struct {
     const char *mechanism; /**< "krb5" */
     apr_time_t expires;    /**< when the ticket ends; never later */
     int anonymous;
+    int bound;               /**< to the channel that the leg's input named */
     gss_cred_id_t delegated; /**< GSS_C_NO_CREDENTIAL when none came or none was wanted */
 } neg_client;
 
@@ -99,7 +108,8 @@ typedef struct {
     const neg_acceptor *acceptor;
     neg_context *context; /**< from the leg before, or NULL; consumed */
     neg_bytes token;
-    neg_bytes ap_req; /**< the AP-REQ in it, if any: only to explain a failure */
+    neg_bytes ap_req;   /**< the AP-REQ in it, if any: only to explain a failure */
+    neg_bytes bindings; /**< application data of the channel bindings; empty: none */
     int want_delegated;
     apr_time_t now;
 } neg_leg_input;
