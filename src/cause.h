@@ -42,6 +42,7 @@ typedef enum {
     X(POLICY, "policy", POLICY)                                                                    \
     X(KEYTAB, "keytab", SERVER)                                                                    \
     X(DELEGATION, "delegation", SERVER)                                                            \
+    X(REPLAY_CACHE, "replay-cache", SERVER)                                                        \
     X(INTERNAL, "internal", SERVER)
 
 typedef enum {

@@ -45,6 +45,15 @@ void *neg_config_create_server(apr_pool_t *p, server_rec *s)
     return server;
 }
 
+void *neg_config_merge_server(apr_pool_t *p, void *base_server, void *add_server)
+{
+    const neg_server *base = base_server;
+    neg_server *merged = apr_pmemdup(p, add_server, sizeof(*merged));
+    if (!merged->replay)
+        merged->replay = base->replay;
+    return merged;
+}
+
 const neg_conf *neg_config_of(request_rec *r)
 {
     return ap_get_module_config(r->per_dir_config, &auth_negotiate_module);
@@ -459,6 +468,8 @@ const command_rec neg_commands[] = {
                   "always, or once: no second offer to a client whose Negotiate failed"),
     AP_INIT_TAKE_ARGV("AuthNegotiateUser", set_user, NULL, OR_AUTHCFG,
                       "REMOTE_USER: principal, local, strip [realm...] or an expression"),
+    AP_INIT_TAKE12("AuthNegotiateReplayCache", neg_replay_set, NULL, RSRC_CONF,
+                   "default, none, or a socache provider and or-refuse or or-local"),
     AP_INIT_TAKE1("AuthNegotiateDelegate", set_delegate, NULL, RSRC_CONF | NO_HTACCESS,
                   "where delegated credentials go: off or FILE:directory"),
     AP_INIT_TAKE_ARGV("AuthNegotiateDelegatePerms", set_perms, NULL, RSRC_CONF | NO_HTACCESS,

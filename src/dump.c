@@ -87,6 +87,7 @@ static void dump_server(dump *d, server_rec *s)
         return;
     apr_file_printf(d->out, "%s %s:%u\n", s->is_virtual ? "virtual host" : "main server",
                     s->server_hostname ? s->server_hostname : "(no ServerName)", (unsigned)s->port);
+    apr_file_printf(d->out, "  replay cache    %s\n", neg_replay_text(neg_config_server(s)));
     for (int i = 0; i < sections->nelts; i++)
         dump_section(d, s, APR_ARRAY_IDX(sections, i, const neg_section *));
 }

@@ -30,6 +30,7 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a)
     a->acceptor.keytab = a->conf->keytab;
     a->acceptor.mechs = neg_config_mechs(a->conf);
     a->acceptor.acceptor = neg_config_acceptor_text(a->conf);
+    a->acceptor.rcache = neg_replay_wants_krb5(a->server) ? NULL : "none:";
     if (a->conf->acceptor && a->conf->acceptor->expr &&
         !(a->acceptor.acceptor = evaluate_acceptor(a)))
         return NEG_REFUSED;
@@ -161,6 +162,20 @@ static neg_outcome hold(neg_attempt *a, neg_context *context)
     return NEG_CONTINUE;
 }
 
+/* An authenticator is accepted until it is older than the tolerated skew, and it may have been made
+ * by a clock that is ahead by as much. */
+static neg_outcome refuse_replay(neg_attempt *a, const neg_leg_input *input)
+{
+    neg_outcome outcome = NEG_UNKNOWN;
+    if (input->ap_req.len)
+        outcome = neg_replay_check(a, input->ap_req,
+                                   input->now + 2 * neg_worker_clockskew(input->worker) +
+                                       apr_time_from_sec(1));
+    if (outcome == NEG_REFUSED)
+        a->exchange->reply.len = 0; /* the final token would prove us to a thief */
+    return outcome;
+}
+
 static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *token,
                               neg_context *context)
 {
@@ -181,6 +196,8 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);
 
     a->exchange->reply = leg.reply;
+    if (leg.state != NEG_LEG_FAILED && refuse_replay(a, &input) == NEG_REFUSED)
+        return NEG_REFUSED;
     switch (leg.state) {
     case NEG_LEG_COMPLETE:
         return complete(a, &leg.client);

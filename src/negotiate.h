@@ -120,10 +120,20 @@ typedef struct {
     const neg_conf *conf;
 } neg_section;
 
+typedef enum {
+    NEG_REPLAY_DEFAULT, /**< krb5's own cache: of this machine */
+    NEG_REPLAY_NONE,
+    NEG_REPLAY_STORE /**< an httpd socache provider */
+} neg_replay_kind;
+
+/** AuthNegotiateReplayCache: see replay.c. */
+typedef struct neg_replay neg_replay;
+
 /** Per virtual host.  The workers are found here, so that no variable of the process is needed. */
 typedef struct {
     apr_array_header_t *sections; /**< of neg_section *, while the configuration is read */
     apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
+    neg_replay *replay;           /**< NULL: default */
     neg_workers *workers;         /**< of this child; NULL in the parent */
     struct neg_tally *tally;      /**< of this child: see report.c */
     neg_ccaches *ccaches;         /**< of this child: see delegate.c */
@@ -205,6 +215,7 @@ extern const command_rec neg_commands[];
 void *neg_config_create_dir(apr_pool_t *p, char *where);
 void *neg_config_merge_dir(apr_pool_t *p, void *base, void *add);
 void *neg_config_create_server(apr_pool_t *p, server_rec *s);
+void *neg_config_merge_server(apr_pool_t *p, void *base, void *add);
 const neg_conf *neg_config_of(request_rec *r);
 neg_server *neg_config_server(server_rec *s);
 
@@ -310,6 +321,24 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
  */
 const char *neg_binding_find(const neg_attempt *a, neg_worker *worker, neg_bytes *bindings);
 
+/* ---- replay.c ---- */
+
+const char *neg_replay_set(cmd_parms *cmd, void *ignored, const char *text, const char *otherwise);
+neg_replay_kind neg_replay_kind_of(const neg_server *server);
+const char *neg_replay_text(const neg_server *server);
+/** Whether krb5 is to keep its own replay cache, too. */
+int neg_replay_wants_krb5(const neg_server *server);
+int neg_replay_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
+int neg_replay_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers);
+void neg_replay_init_child(apr_pool_t *pchild, server_rec *servers);
+/**
+ * Notes the authenticator of an AP-REQ that GSSAPI has accepted in the shared cache, if there is
+ * one.
+ * @param expiry when the authenticator is too old to be accepted again
+ * @return NEG_UNKNOWN when it is new, or NEG_REFUSED
+ */
+neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry);
+
 /* ---- connection.c ---- */
 
 /** Whether a context or an identity may be kept on this connection at all (HTTP/1.1, not h2). */
@@ -347,6 +376,8 @@ int neg_answer_note_failure(request_rec *r, const char *auth_type);
 struct neg_tally *neg_report_create(apr_pool_t *p);
 /** Logs a->failure: at the level of its blame once a minute for each cause, else at INFO. */
 void neg_report(const neg_attempt *a);
+/** Logs trouble that refuses nobody, at the same pace. */
+void neg_report_aside(const neg_attempt *a, neg_cause cause, const char *text);
 const char *neg_cause_code(neg_cause cause);
 neg_blame neg_cause_blame(neg_cause cause);
 

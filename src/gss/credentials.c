@@ -159,7 +159,8 @@ const char *neg_worker_end_point(neg_worker *worker, apr_pool_t *p, const char *
 
 const char *neg_acceptor_key(apr_pool_t *p, const neg_acceptor *acceptor)
 {
-    return apr_psprintf(p, "%s %u %s", acceptor->acceptor, acceptor->mechs,
+    return apr_psprintf(p, "%s %u %s %s", acceptor->acceptor, acceptor->mechs,
+                        acceptor->rcache ? acceptor->rcache : "",
                         acceptor->keytab ? acceptor->keytab : "");
 }
 
@@ -183,11 +184,15 @@ static OM_uint32 import_acceptor(OM_uint32 *minor, const char *acceptor, gss_nam
 static OM_uint32 acquire_elements(OM_uint32 *minor, const neg_acceptor *acceptor, gss_name_t name,
                                   gss_cred_id_t *cred)
 {
-    gss_key_value_element_desc keytab = {"keytab", acceptor->keytab};
-    gss_key_value_set_desc store = {acceptor->keytab ? 1 : 0, &keytab};
+    gss_key_value_element_desc elements[2];
+    gss_key_value_set_desc store = {0, elements};
     gss_OID_set_desc krb5 = {1, &neg_oid_krb5};
     OM_uint32 major, ignored;
 
+    if (acceptor->keytab)
+        elements[store.count++] = (gss_key_value_element_desc){"keytab", acceptor->keytab};
+    if (acceptor->rcache)
+        elements[store.count++] = (gss_key_value_element_desc){"rcache", acceptor->rcache};
     major = gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &krb5, GSS_C_ACCEPT, &store, cred,
                                   NULL, NULL);
     if (GSS_ERROR(major))

@@ -35,6 +35,7 @@ typedef struct {
     const char *keytab;   /**< TYPE:residual; NULL is krb5's default */
     const char *acceptor; /**< "any", a service ("HTTP") or a service at a host ("HTTP@host") */
     unsigned mechs;       /**< NEG_MECH_* */
+    const char *rcache;   /**< TYPE:residual, such as "none:"; NULL is krb5's default */
 } neg_acceptor;
 
 /** Makes the key; to be called once in a child, before its threads. NULL when APR cannot. */
