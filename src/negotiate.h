@@ -209,15 +209,26 @@ typedef struct neg_scheme {
     neg_outcome (*run)(neg_attempt *a, const char *token68);
 } neg_scheme;
 
-/* ---- config.c ---- */
+/* ---- directives.c ---- */
 
 extern const command_rec neg_commands[];
+
+/* ---- config.c ---- */
+
 void *neg_config_create_dir(apr_pool_t *p, char *where);
 void *neg_config_merge_dir(apr_pool_t *p, void *base, void *add);
 void *neg_config_create_server(apr_pool_t *p, server_rec *s);
 void *neg_config_merge_server(apr_pool_t *p, void *base, void *add);
 const neg_conf *neg_config_of(request_rec *r);
 neg_server *neg_config_server(server_rec *s);
+
+/** Whether the configuration is read for the start, not a .htaccess for a request. */
+int neg_config_at_start(cmd_parms *cmd);
+/** The configuration that a directive is to change; its section is noted for the checks at start.
+ */
+neg_conf *neg_config_edit(cmd_parms *cmd, void *conf);
+/** This section has AuthType Negotiate. */
+void neg_config_note_auth_type(cmd_parms *cmd, const neg_conf *conf);
 
 /* Defaults live here and nowhere else. */
 const char *neg_config_acceptor_text(const neg_conf *conf);
@@ -315,6 +326,7 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
 
 /* ---- binding.c ---- */
 
+const char *neg_binding_set(cmd_parms *cmd, void *conf, const char *mode, const char *file);
 /**
  * The channel bindings of this request's connection, empty when it has none.
  * @return NULL, or a sentence in the request's pool
