@@ -269,7 +269,9 @@ static neg_outcome admit(neg_attempt *a)
 
 int neg_attempt_lacks_tls(const neg_attempt *a)
 {
-    return a->conf->require_tls == NEG_ON && !ap_ssl_conn_is_ssl(a->r->connection);
+    int required =
+        a->conf->require_tls == NEG_ON || neg_replay_kind_of(a->server) == NEG_REPLAY_NONE;
+    return required && !ap_ssl_conn_is_ssl(a->r->connection);
 }
 
 /* What a token proved and the gate refused is nothing that a subrequest could inherit. */
@@ -300,8 +302,9 @@ static neg_outcome prepare(neg_attempt *a)
 {
     if (neg_attempt_lacks_tls(a))
         return neg_attempt_refuse(a, NEG_CAUSE_TLS,
-                                  "AuthNegotiateRequireTLS is On here, and this connection is not "
-                                  "encrypted: redirect http:// to https://, or let TLS end where "
+                                  "AuthNegotiateRequireTLS is On here (or AuthNegotiateReplayCache "
+                                  "none, which needs it), and this connection is not encrypted: "
+                                  "redirect http:// to https://, or let TLS end where "
                                   "httpd sees it");
     return neg_negotiate_find_acceptor(a);
 }

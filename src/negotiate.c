@@ -30,7 +30,7 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a)
     a->acceptor.keytab = a->conf->keytab;
     a->acceptor.mechs = neg_config_mechs(a->conf);
     a->acceptor.acceptor = neg_config_acceptor_text(a->conf);
-    a->acceptor.rcache = neg_replay_wants_krb5(a->server) ? NULL : "none:";
+    a->acceptor.rcache = neg_replay_kind_of(a->server) == NEG_REPLAY_NONE ? "none:" : NULL;
     if (a->conf->acceptor && a->conf->acceptor->expr &&
         !(a->acceptor.acceptor = evaluate_acceptor(a)))
         return NEG_REFUSED;
@@ -163,11 +163,11 @@ static neg_outcome hold(neg_attempt *a, neg_context *context)
 }
 
 /* An authenticator is accepted until it is older than the tolerated skew, and it may have been made
- * by a clock that is ahead by as much. */
-static neg_outcome refuse_replay(neg_attempt *a, const neg_leg_input *input)
+ * by a clock that is ahead by as much.  No exchange is complete without one. */
+static neg_outcome refuse_replay(neg_attempt *a, const neg_leg_input *input, const neg_leg *leg)
 {
     neg_outcome outcome = NEG_UNKNOWN;
-    if (input->ap_req.len)
+    if (input->ap_req.len || (leg->state == NEG_LEG_COMPLETE && !leg->has_ap_req))
         outcome = neg_replay_check(a, input->ap_req,
                                    input->now + 2 * neg_worker_clockskew(input->worker) +
                                        apr_time_from_sec(1));
@@ -196,7 +196,7 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);
 
     a->exchange->reply = leg.reply;
-    if (leg.state != NEG_LEG_FAILED && refuse_replay(a, &input) == NEG_REFUSED)
+    if (leg.state != NEG_LEG_FAILED && refuse_replay(a, &input, &leg) == NEG_REFUSED)
         return NEG_REFUSED;
     switch (leg.state) {
     case NEG_LEG_COMPLETE:

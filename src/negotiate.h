@@ -338,8 +338,6 @@ const char *neg_binding_find(const neg_attempt *a, neg_worker *worker, neg_bytes
 const char *neg_replay_set(cmd_parms *cmd, void *ignored, const char *text, const char *otherwise);
 neg_replay_kind neg_replay_kind_of(const neg_server *server);
 const char *neg_replay_text(const neg_server *server);
-/** Whether krb5 is to keep its own replay cache, too. */
-int neg_replay_wants_krb5(const neg_server *server);
 int neg_replay_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int neg_replay_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers);
 void neg_replay_init_child(apr_pool_t *pchild, server_rec *servers);

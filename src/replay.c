@@ -3,14 +3,15 @@
  *
  * krb5's own cache knows what this machine has accepted.  A cluster behind one name shares its key,
  * so a token that was captured on its way to one node could be sent to another; a cache that the
- * nodes share refuses it there.
+ * nodes share refuses it there.  krb5's own goes on beside it: it does not forget when the shared
+ * one is full, restarted or gone, and it lets a token that comes twice at once in only once.
  *
  * The key is the authenticator's ciphertext (RFC 4120 section 3.2.3 has every authenticator
  * different), not the token, which can be wrapped again.
  */
 
-#include <apr_strings.h>
 #include <ap_socache.h>
+#include <apr_strings.h>
 #include <http_core.h>
 #include <openssl/sha.h>
 #include <util_mutex.h>
@@ -23,7 +24,7 @@
 
 struct neg_replay {
     neg_replay_kind kind;
-    int or_local;     /* a store that is gone is replaced by krb5's own cache */
+    int or_local;     /* while the store is gone, krb5's own cache is enough */
     const char *text; /* as configured */
     const ap_socache_provider_t *provider;
     ap_socache_instance_t *instance;
@@ -78,13 +79,6 @@ neg_replay_kind neg_replay_kind_of(const neg_server *server)
 const char *neg_replay_text(const neg_server *server)
 {
     return server->replay ? server->replay->text : "default";
-}
-
-/* krb5 keeps its own beside a shared one that may be gone: what was seen before must be known. */
-int neg_replay_wants_krb5(const neg_server *server)
-{
-    neg_replay_kind kind = neg_replay_kind_of(server);
-    return kind == NEG_REPLAY_DEFAULT || (kind == NEG_REPLAY_STORE && server->replay->or_local);
 }
 
 /* ---- Life of the store ---- */
@@ -214,8 +208,10 @@ neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry
     if (!replay || replay->kind != NEG_REPLAY_STORE)
         return NEG_UNKNOWN;
     if (neg_ap_req_parse(ap_req, &parsed) != NULL)
-        return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL,
-                                  "GSSAPI accepted a token in which no authenticator can be found");
+        return neg_attempt_refuse(a, NEG_CAUSE_MALFORMED,
+                                  "GSSAPI accepted the token, but it is not in the form (DER) in "
+                                  "which its authenticator can be found and looked up in "
+                                  "AuthNegotiateReplayCache");
     SHA256(parsed.authenticator.data, parsed.authenticator.len, id);
     switch (ask_store(a, replay, id, expiry)) {
     case SEEN_NEVER:

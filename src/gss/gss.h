@@ -102,6 +102,7 @@ typedef struct {
     neg_client client;    /**< when COMPLETE */
     neg_context *context; /**< when CONTINUE; in the pool of the leg */
     neg_failure failure;  /**< when FAILED */
+    int has_ap_req;       /**< this leg, or one before it, brought an AP-REQ */
 } neg_leg;
 
 typedef struct {
@@ -109,7 +110,7 @@ typedef struct {
     const neg_acceptor *acceptor;
     neg_context *context; /**< from the leg before, or NULL; consumed */
     neg_bytes token;
-    neg_bytes ap_req;   /**< the AP-REQ in it, if any: only to explain a failure */
+    neg_bytes ap_req;   /**< the AP-REQ in it, if any: to explain a failure */
     neg_bytes bindings; /**< application data of the channel bindings; empty: none */
     int want_delegated;
     apr_time_t now;

@@ -9,6 +9,7 @@ struct neg_context {
     gss_ctx_id_t handle;
     apr_pool_t *pool;
     int legs;
+    int has_ap_req;
 };
 
 static apr_status_t delete_context(void *data)
@@ -34,6 +35,7 @@ neg_context *neg_context_move(neg_context *context, apr_pool_t *p)
     neg_context *moved = create_context(p);
     moved->handle = context->handle;
     moved->legs = context->legs;
+    moved->has_ap_req = context->has_ap_req;
     context->handle = GSS_C_NO_CONTEXT;
     apr_pool_cleanup_run(context->pool, context, delete_context);
     return moved;
@@ -141,6 +143,7 @@ void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
 
     memset(leg, 0, sizeof(*leg));
     leg->state = NEG_LEG_FAILED;
+    leg->has_ap_req = context->has_ap_req |= in->ap_req.len != 0;
     cred = neg_worker_credential(in->worker, p, in->acceptor, &leg->failure);
     if (cred == GSS_C_NO_CREDENTIAL)
         return;
