@@ -20,7 +20,7 @@
 #include "negotiate.h"
 
 #define MUTEX_TYPE "auth-negotiate-replay"
-#define CACHE_NAME "negotiate-rcache"
+#define CACHE_NAME "neg-replay" /* the providers take 14 characters at most */
 
 struct neg_replay {
     neg_replay_kind kind;
@@ -30,6 +30,12 @@ struct neg_replay {
     ap_socache_instance_t *instance;
     apr_global_mutex_t *mutex; /* where the provider needs one */
 };
+
+/* In this machine's memory or files, and so in need of our mutex; the others are servers. */
+static int is_local(const ap_socache_provider_t *provider)
+{
+    return (provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) != 0;
+}
 
 /* ---- Configuration ---- */
 
@@ -48,6 +54,11 @@ static const char *create_store(cmd_parms *cmd, neg_replay *replay, const char *
                             "default, none, or a provider such as shmcb or redis:host:port, whose "
                             "module (mod_socache_%s) a LoadModule line before this one loads",
                             name, name);
+    if (!is_local(replay->provider) && strchr(text, ','))
+        return apr_psprintf(cmd->pool,
+                            "AuthNegotiateReplayCache %s: name one server; of several, the one "
+                            "that has seen a token may be gone when another is asked for it",
+                            text);
     why = replay->provider->create(&replay->instance, colon ? colon + 1 : NULL, cmd->temp_pool,
                                    cmd->pool);
     return why ? apr_psprintf(cmd->pool, "AuthNegotiateReplayCache %s: %s", text, why) : NULL;
@@ -96,7 +107,7 @@ static int open_store(neg_replay *replay, server_rec *s, apr_pool_t *pconf)
 {
     struct ap_socache_hints hints = {SHA256_DIGEST_LENGTH, 1, apr_time_from_sec(60)};
     apr_status_t rv;
-    if (replay->provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) {
+    if (is_local(replay->provider)) {
         rv = ap_global_mutex_create(&replay->mutex, NULL, MUTEX_TYPE, NULL, s, pconf, 0);
         if (rv != APR_SUCCESS)
             return HTTP_INTERNAL_SERVER_ERROR; /* httpd has said why */
