@@ -298,15 +298,21 @@ static neg_outcome ask_sources(neg_attempt *a)
     return NEG_UNKNOWN;
 }
 
+static neg_outcome refuse_clear(neg_attempt *a)
+{
+    const char *directive = a->conf->require_tls == NEG_ON
+                                ? "AuthNegotiateRequireTLS is On here"
+                                : "AuthNegotiateReplayCache is none here, which is for TLS alone";
+    return neg_attempt_refuse(a, NEG_CAUSE_TLS,
+                              apr_pstrcat(neg_attempt_pool(a), directive,
+                                          ", and this connection is not encrypted: redirect "
+                                          "http:// to https://, or let TLS end where httpd sees it",
+                                          NULL));
+}
+
 static neg_outcome prepare(neg_attempt *a)
 {
-    if (neg_attempt_lacks_tls(a))
-        return neg_attempt_refuse(a, NEG_CAUSE_TLS,
-                                  "AuthNegotiateRequireTLS is On here (or AuthNegotiateReplayCache "
-                                  "none, which needs it), and this connection is not encrypted: "
-                                  "redirect http:// to https://, or let TLS end where "
-                                  "httpd sees it");
-    return neg_negotiate_find_acceptor(a);
+    return neg_attempt_lacks_tls(a) ? refuse_clear(a) : neg_negotiate_find_acceptor(a);
 }
 
 neg_outcome neg_attempt_run(neg_attempt *a)

@@ -49,7 +49,7 @@ const char *neg_binding_set(cmd_parms *cmd, void *conf, const char *mode, const 
 {
     neg_conf *c = neg_config_edit(cmd, conf);
     neg_binding_rule *rule = apr_pcalloc(cmd->pool, sizeof(*rule));
-    c->binding = rule;
+    c->channel_binding = rule;
     if (strcasecmp(mode, "off") == 0)
         rule->mode = NEG_BINDING_OFF;
     else if (strcasecmp(mode, "require") == 0)
@@ -87,7 +87,7 @@ static const char *own_end_point(const neg_attempt *a, neg_worker *worker, neg_b
 
 const char *neg_binding_find(const neg_attempt *a, neg_worker *worker, neg_bytes *bindings)
 {
-    const neg_binding_rule *rule = a->conf->binding;
+    const neg_binding_rule *rule = a->conf->channel_binding;
     bindings->data = NULL;
     bindings->len = 0;
     if (rule && rule->mode == NEG_BINDING_OFF)

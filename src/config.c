@@ -89,7 +89,7 @@ unsigned neg_config_mechs(const neg_conf *conf)
 
 neg_binding_mode neg_config_binding(const neg_conf *conf)
 {
-    return conf->binding ? conf->binding->mode : NEG_BINDING_OPTIONAL;
+    return conf->channel_binding ? conf->channel_binding->mode : NEG_BINDING_OPTIONAL;
 }
 
 const char *neg_config_user_text(const neg_conf *conf)

@@ -57,7 +57,7 @@ static void dump_delegation(dump *d, const neg_conf *conf)
 static void dump_binding(dump *d, const neg_conf *conf)
 {
     static const char *const modes[] = {"optional", "off", "require"};
-    const char *file = conf->binding ? conf->binding->certificate : NULL;
+    const char *file = conf->channel_binding ? conf->channel_binding->certificate : NULL;
     apr_file_printf(d->out, "    bindings      %s%s%s\n", modes[neg_config_binding(conf)],
                     file ? ", certificate " : "", file ? file : "");
 }

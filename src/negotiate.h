@@ -95,7 +95,7 @@ typedef struct {
     X(const neg_word *, acceptor) /* "any", "HTTP", "HTTP@host" */                                 \
     X(unsigned, mechs)            /* NEG_MECH_* */                                                 \
     X(neg_switch, require_tls)                                                                     \
-    X(const neg_binding_rule *, binding)                                                           \
+    X(const neg_binding_rule *, channel_binding)                                                   \
     X(neg_switch, persist)                                                                         \
     X(neg_offer, offer)                                                                            \
     X(const neg_user_rule *, user)                                                                 \
@@ -290,7 +290,7 @@ neg_attempt *neg_attempt_begin(request_rec *r);
 neg_outcome neg_attempt_run(neg_attempt *a);
 /** Notes a refusal. @return NEG_REFUSED */
 neg_outcome neg_attempt_refuse(neg_attempt *a, neg_cause cause, const char *text);
-/** Whether the location asks for TLS, and this connection has none. */
+/** Whether TLS is needed here, and this connection has none. */
 int neg_attempt_lacks_tls(const neg_attempt *a);
 /** The attempt by which r was granted, its own or an ancestor's; NULL when not by this module. */
 neg_attempt *neg_attempt_granted(request_rec *r);
