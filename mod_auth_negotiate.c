@@ -63,6 +63,7 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
     neg_workers *workers = neg_workers_create(pchild);
     struct neg_tally *tally = neg_report_create(pchild);
     neg_ccaches *ccaches = neg_ccaches_create(pchild);
+    neg_replay_init_child(pchild, servers);
     for (server_rec *s = servers; s; s = s->next) {
         neg_config_server(s)->workers = workers;
         neg_config_server(s)->tally = tally;
@@ -106,8 +107,10 @@ static void register_hooks(apr_pool_t *p)
 {
     static const char *const before_rewrite[] = {"mod_rewrite.c", NULL};
     (void)p;
+    ap_hook_pre_config(neg_replay_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(neg_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_check_warn, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(neg_replay_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
     /* PER_CONF: one module that asks for PER_URI makes the server ask for every subrequest. */
@@ -126,7 +129,7 @@ AP_DECLARE_MODULE(auth_negotiate) = {
     neg_config_create_dir,    /* per directory */
     neg_config_merge_dir,
     neg_config_create_server, /* per server */
-    NULL,
+    neg_config_merge_server,
     neg_commands,
     register_hooks,
     AP_MODULE_FLAG_NONE};

@@ -129,6 +129,9 @@ const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *
         return "it was proven for another AuthName or server";
     if (conf->require_tls == NEG_ON && !identity->tls)
         return "it was proven without TLS, which AuthNegotiateRequireTLS asks for here";
+    if (neg_config_binding(conf) == NEG_BINDING_REQUIRE && !identity->bound)
+        return "it was proven without channel bindings, which AuthNegotiateChannelBinding asks "
+               "for here";
     if (!(identity->mech & neg_config_mechs(conf)))
         return "it was proven by a mechanism that AuthNegotiateMechs does not have here";
     if (strcmp(identity->acceptor, acceptor) != 0)
@@ -283,7 +286,9 @@ static neg_outcome admit(neg_attempt *a)
 
 int neg_attempt_lacks_tls(const neg_attempt *a)
 {
-    return a->conf->require_tls == NEG_ON && !ap_ssl_conn_is_ssl(a->r->connection);
+    int required =
+        a->conf->require_tls == NEG_ON || neg_replay_kind_of(a->server) == NEG_REPLAY_NONE;
+    return required && !ap_ssl_conn_is_ssl(a->r->connection);
 }
 
 /* What a token proved and the gate refused is nothing that a subrequest could inherit. */
@@ -310,14 +315,21 @@ static neg_outcome ask_sources(neg_attempt *a)
     return NEG_UNKNOWN;
 }
 
+static neg_outcome refuse_clear(neg_attempt *a)
+{
+    const char *directive = a->conf->require_tls == NEG_ON
+                                ? "AuthNegotiateRequireTLS is On here"
+                                : "AuthNegotiateReplayCache is none here, which is for TLS alone";
+    return neg_attempt_refuse(a, NEG_CAUSE_TLS,
+                              apr_pstrcat(neg_attempt_pool(a), directive,
+                                          ", and this connection is not encrypted: redirect "
+                                          "http:// to https://, or let TLS end where httpd sees it",
+                                          NULL));
+}
+
 static neg_outcome prepare(neg_attempt *a)
 {
-    if (neg_attempt_lacks_tls(a))
-        return neg_attempt_refuse(a, NEG_CAUSE_TLS,
-                                  "AuthNegotiateRequireTLS is On here, and this connection is not "
-                                  "encrypted: redirect http:// to https://, or let TLS end where "
-                                  "httpd sees it");
-    return neg_negotiate_find_acceptor(a);
+    return neg_attempt_lacks_tls(a) ? refuse_clear(a) : neg_negotiate_find_acceptor(a);
 }
 
 neg_outcome neg_attempt_run(neg_attempt *a)

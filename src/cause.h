@@ -33,6 +33,7 @@ typedef enum {
     X(WRONG_KEY, "wrong-key", CLIENT)                                                              \
     X(WRONG_SERVICE, "wrong-service", CLIENT)                                                      \
     X(BINDINGS, "bindings", CLIENT)                                                                \
+    X(UNBOUND, "unbound", CLIENT)                                                                  \
     X(REJECTED, "rejected", CLIENT)                                                                \
     X(ANONYMOUS, "anonymous", POLICY)                                                              \
     X(NAME, "name", POLICY)                                                                        \
@@ -41,6 +42,7 @@ typedef enum {
     X(POLICY, "policy", POLICY)                                                                    \
     X(KEYTAB, "keytab", SERVER)                                                                    \
     X(DELEGATION, "delegation", SERVER)                                                            \
+    X(REPLAY_CACHE, "replay-cache", SERVER)                                                        \
     X(INTERNAL, "internal", SERVER)
 
 typedef enum {

@@ -193,11 +193,42 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
                   NEG_PROBE_OWNER);
 }
 
+/* A token that crossed the network in the clear must not be good twice.  What no check can see
+ * (.htaccess, <If>) is refused when it is requested: see neg_attempt_lacks_tls(). */
+static void check_none(checks *c, server_rec *s, const neg_section *section)
+{
+    const neg_conf *conf = neg_check_effective(c->pool, s, section);
+    int concerned = section->negotiates || section->conf->require_tls;
+    if (!concerned || conf->require_tls == NEG_ON ||
+        !(negotiates(s, section) || negotiates(c->main_server, section)))
+        return;
+    note(c->errors, "AuthNegotiateReplayCache none",
+         apr_psprintf(c->pool,
+                      "%s (%s:%d) does not require TLS, so that whoever sees a token on its way "
+                      "could use it again: write AuthNegotiateRequireTLS On there, or "
+                      "AuthNegotiateReplayCache default",
+                      section->where, section->file, section->line));
+}
+
+/* A virtual host has the main server's sections, too. */
+static void check_replay_cache(checks *c, server_rec *s)
+{
+    const apr_array_header_t *own = neg_config_server(s)->sections;
+    const apr_array_header_t *of_main = neg_config_server(c->main_server)->sections;
+    if (neg_replay_kind_of(neg_config_server(s)) != NEG_REPLAY_NONE)
+        return;
+    for (int i = 0; i < own->nelts; i++)
+        check_none(c, s, APR_ARRAY_IDX(own, i, const neg_section *));
+    for (int i = 0; s != c->main_server && i < of_main->nelts; i++)
+        check_none(c, s, APR_ARRAY_IDX(of_main, i, const neg_section *));
+}
+
 static void check_server(checks *c, server_rec *s)
 {
     const apr_array_header_t *sections = neg_config_server(s)->sections;
     for (int i = 0; i < sections->nelts; i++)
         check_section(c, s, APR_ARRAY_IDX(sections, i, const neg_section *));
+    check_replay_cache(c, s);
 }
 
 /* ---- Hooks ---- */

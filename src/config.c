@@ -1,10 +1,6 @@
-/* Directives: a setter obeys, or returns a sentence that says what to write instead. */
+/* Configurations: made, merged, with defaults; and where they stand, for the checks at start. */
 
-#include <stddef.h>
-
-#include <apr_lib.h>
 #include <apr_strings.h>
-#include <apr_user.h>
 #include <http_core.h>
 
 #include "negotiate.h"
@@ -44,6 +40,15 @@ void *neg_config_create_server(apr_pool_t *p, server_rec *s)
     return server;
 }
 
+void *neg_config_merge_server(apr_pool_t *p, void *base_server, void *add_server)
+{
+    const neg_server *base = base_server;
+    neg_server *merged = apr_pmemdup(p, add_server, sizeof(*merged));
+    if (!merged->replay)
+        merged->replay = base->replay;
+    return merged;
+}
+
 const neg_conf *neg_config_of(request_rec *r)
 {
     return ap_get_module_config(r->per_dir_config, &auth_negotiate_module);
@@ -59,6 +64,21 @@ neg_server *neg_config_server(server_rec *s)
 const char *neg_config_acceptor_text(const neg_conf *conf)
 {
     return conf->acceptor ? conf->acceptor->text : DEFAULT_ACCEPTOR;
+}
+
+static int is_service_name(const char *text)
+{
+    const char *at = strchr(text, '@');
+    return strpbrk(text, "/ \t\\") == NULL &&
+           (at ? at > text && at[1] && !strchr(at + 1, '@') : *text != '\0');
+}
+
+/* What AuthNegotiateAcceptor takes, and what its expression must come to: krb5 accepts with every
+ * key where there is an '@' and no host after it. */
+int neg_config_is_acceptor(const char *text)
+{
+    return strcmp(text, "any") == 0 || strcmp(text, DEFAULT_ACCEPTOR) == 0 ||
+           (strchr(text, '@') && is_service_name(text));
 }
 
 const char *neg_config_delegate_dir(const neg_conf *conf)
@@ -80,6 +100,11 @@ neg_perms neg_config_perms(const neg_conf *conf)
 unsigned neg_config_mechs(const neg_conf *conf)
 {
     return conf->mechs ? conf->mechs : NEG_MECH_KRB5;
+}
+
+neg_binding_mode neg_config_binding(const neg_conf *conf)
+{
+    return conf->channel_binding ? conf->channel_binding->mode : NEG_BINDING_OPTIONAL;
 }
 
 const char *neg_config_user_text(const neg_conf *conf)
@@ -108,302 +133,20 @@ static neg_section *section_of(cmd_parms *cmd, const neg_conf *conf)
 }
 
 /* A .htaccess is read while requests are served: nothing of it may outlive its request. */
-static int is_startup(cmd_parms *cmd)
+int neg_config_at_start(cmd_parms *cmd)
 {
     return ap_check_cmd_context(cmd, NOT_IN_HTACCESS) == NULL;
 }
 
-static neg_conf *edit(cmd_parms *cmd, void *conf)
+neg_conf *neg_config_edit(cmd_parms *cmd, void *conf)
 {
-    if (is_startup(cmd))
+    if (neg_config_at_start(cmd))
         section_of(cmd, conf);
     return conf;
 }
 
-/* httpd's own directive, seen by us too, so that the start can be checked where it is used. */
-static const char *see_auth_type(cmd_parms *cmd, void *conf, const char *type)
+void neg_config_note_auth_type(cmd_parms *cmd, const neg_conf *conf)
 {
-    if (is_startup(cmd) && strcasecmp(type, neg_negotiate_name) == 0)
+    if (neg_config_at_start(cmd))
         section_of(cmd, conf)->negotiates = 1;
-    return NULL;
 }
-
-/* ---- Words that are expressions ---- */
-
-static int is_expression(const char *text)
-{
-    return strstr(text, "%{") != NULL;
-}
-
-static const char *parse_expression(cmd_parms *cmd, const char *text, const ap_expr_info_t **expr)
-{
-    const char *error = NULL;
-    unsigned flags = AP_EXPR_FLAG_STRING_RESULT;
-    if (!is_startup(cmd))
-        flags |= AP_EXPR_FLAG_RESTRICTED;
-    *expr = ap_expr_parse_cmd(cmd, text, flags, &error, NULL);
-    if (error)
-        return apr_psprintf(cmd->pool, "%s: the expression \"%s\" cannot be read: %s",
-                            cmd->cmd->name, text, error);
-    return NULL;
-}
-
-/* ---- Setters ---- */
-
-static const char *set_keytab(cmd_parms *cmd, void *conf, const char *name)
-{
-    neg_conf *c = edit(cmd, conf);
-    const char *colon = strchr(name, ':');
-    const char *path;
-    /* TYPE:residual, as krb5 has it: the type is letters alone, so that a path never is one. */
-    if (colon && colon > name &&
-        strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == (size_t)(colon - name)) {
-        c->keytab = name;
-        return NULL;
-    }
-    path = ap_server_root_relative(cmd->pool, name);
-    if (!path || !*name)
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateKeytab: \"%s\" is no path; write the path of the keytab, "
-                            "such as /etc/apache2/http.keytab, or TYPE:residual",
-                            name);
-    c->keytab = apr_pstrcat(cmd->pool, "FILE:", path, NULL);
-    return NULL;
-}
-
-static int is_service_name(const char *text)
-{
-    const char *at = strchr(text, '@');
-    return strpbrk(text, "/ \t\\") == NULL &&
-           (at ? at > text && at[1] && !strchr(at + 1, '@') : *text != '\0');
-}
-
-/* What set_acceptor() takes, and what its expression must come to: krb5 accepts with every key
- * where there is an '@' and no host after it. */
-int neg_config_is_acceptor(const char *text)
-{
-    return strcmp(text, "any") == 0 || strcmp(text, DEFAULT_ACCEPTOR) == 0 ||
-           (strchr(text, '@') && is_service_name(text));
-}
-
-static const char *set_acceptor(cmd_parms *cmd, void *conf, const char *text)
-{
-    neg_conf *c = edit(cmd, conf);
-    neg_word *word = apr_pcalloc(cmd->pool, sizeof(*word));
-    c->acceptor = word;
-    word->text = text;
-    if (is_expression(text))
-        return parse_expression(cmd, text, &word->expr);
-    if (strcasecmp(text, "any") == 0)
-        word->text = "any";
-    else if (!neg_config_is_acceptor(text))
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateAcceptor: \"%s\" is not understood; write HTTP (every "
-                            "HTTP/ key of the keytab), any (every key), HTTP@host.name (that one, "
-                            "without a realm), or an expression with %%{...}",
-                            text);
-    return NULL;
-}
-
-static const char *set_mechs(cmd_parms *cmd, void *conf, const char *name)
-{
-    neg_conf *c = edit(cmd, conf);
-    if (strcasecmp(name, "krb5") != 0)
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateMechs: this version negotiates krb5 alone, not \"%s\"; "
-                            "write AuthNegotiateMechs krb5, or leave the line out",
-                            name);
-    c->mechs |= NEG_MECH_KRB5;
-    return NULL;
-}
-
-/* On/Off directives: cmd->info is the offset of their member. */
-static const char *set_switch(cmd_parms *cmd, void *conf, int on)
-{
-    neg_switch *member = (neg_switch *)((char *)edit(cmd, conf) + (apr_size_t)cmd->info);
-    *member = on ? NEG_ON : NEG_OFF;
-    return NULL;
-}
-
-static const char *set_offer(cmd_parms *cmd, void *conf, const char *word)
-{
-    neg_conf *c = edit(cmd, conf);
-    if (strcasecmp(word, "always") == 0)
-        c->offer = NEG_OFFER_ALWAYS;
-    else if (strcasecmp(word, "once") == 0)
-        c->offer = NEG_OFFER_ONCE;
-    else
-        return apr_psprintf(cmd->pool, "AuthNegotiateOffer: write always or once, not \"%s\"",
-                            word);
-    return NULL;
-}
-
-static const char *set_strip(cmd_parms *cmd, neg_user_rule *rule, int argc, char *const argv[])
-{
-    apr_array_header_t *realms = apr_array_make(cmd->pool, argc + 1, sizeof(const char *));
-    for (int i = 1; i < argc; i++) {
-        if (*argv[i] == '@')
-            return apr_psprintf(cmd->pool,
-                                "AuthNegotiateUser strip: write the realm without its @: %s",
-                                argv[i] + 1);
-        APR_ARRAY_PUSH(realms, const char *) = argv[i];
-        rule->text = apr_pstrcat(cmd->pool, rule->text, " ", argv[i], NULL);
-    }
-    rule->form = NEG_USER_STRIP;
-    rule->realms = realms;
-    return NULL;
-}
-
-static const char *set_user(cmd_parms *cmd, void *conf, int argc, char *const argv[])
-{
-    neg_conf *c = edit(cmd, conf);
-    neg_user_rule *rule = apr_pcalloc(cmd->pool, sizeof(*rule));
-    const char *word = argc ? argv[0] : "";
-    c->user = rule;
-    rule->text = word;
-    if (strcasecmp(word, "strip") == 0)
-        return set_strip(cmd, rule, argc, argv);
-    if (argc == 1 && strcasecmp(word, "principal") == 0)
-        rule->form = NEG_USER_PRINCIPAL;
-    else if (argc == 1 && strcasecmp(word, "local") == 0)
-        rule->form = NEG_USER_LOCAL;
-    else if (argc == 1 && (strcasecmp(word, "account") == 0 || strcasecmp(word, "upn") == 0))
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateUser: %s is read from an Active Directory ticket's PAC, "
-                            "which this version does not do; write principal, local, strip or an "
-                            "expression",
-                            word);
-    else if (argc == 1 && is_expression(word)) {
-        rule->form = NEG_USER_EXPR;
-        return parse_expression(cmd, word, &rule->expr);
-    } else
-        return "AuthNegotiateUser: write principal, local, strip (with the realms to take off), or "
-               "one expression with %{...} in quotes";
-    return NULL;
-}
-
-static const char *set_delegate(cmd_parms *cmd, void *conf, const char *place)
-{
-    neg_conf *c = edit(cmd, conf);
-    neg_delegate *delegate = apr_pcalloc(cmd->pool, sizeof(*delegate));
-    c->delegate = delegate;
-    if (strcasecmp(place, "off") == 0)
-        return NULL;
-    if (strncmp(place, "FILE:", 5) != 0 || !place[5])
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateDelegate: \"%s\" is not understood; write off, or FILE: "
-                            "and a private directory of the server's user, such as "
-                            "FILE:/var/lib/apache2/ccaches",
-                            place);
-    delegate->directory = ap_server_root_relative(cmd->pool, place + 5);
-    return delegate->directory ? NULL : "AuthNegotiateDelegate: the directory's path is not valid";
-}
-
-static const char *set_mode(cmd_parms *cmd, neg_perms *perms, const char *text)
-{
-    char *end;
-    long mode = strtol(text, &end, 8);
-    if (!*text || *end || mode < 0 || mode > 0777)
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateDelegatePerms: \"mode:%s\" is no file mode; write three "
-                            "or four octal digits, such as mode:0640",
-                            text);
-    if (mode & 0111 || mode & 07 || (mode & 0600) != 0600)
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateDelegatePerms: mode:%s would open the users' tickets to "
-                            "everybody, or close them to their owner; write mode:0600, mode:0640 "
-                            "or mode:0660",
-                            text);
-    perms->mode = (unsigned)mode;
-    return NULL;
-}
-
-static const char *set_owner(cmd_parms *cmd, neg_perms *perms, const char *name)
-{
-    apr_uid_t uid;
-    apr_gid_t gid;
-    if (apr_uid_get(&uid, &gid, name, cmd->temp_pool) != APR_SUCCESS)
-        return apr_psprintf(cmd->pool, "AuthNegotiateDelegatePerms: there is no user \"%s\"", name);
-    perms->uid = (long)uid;
-    return NULL;
-}
-
-static const char *set_group(cmd_parms *cmd, neg_perms *perms, const char *name)
-{
-    apr_gid_t gid;
-    if (apr_gid_get(&gid, name, cmd->temp_pool) != APR_SUCCESS)
-        return apr_psprintf(cmd->pool, "AuthNegotiateDelegatePerms: there is no group \"%s\"",
-                            name);
-    perms->gid = (long)gid;
-    return NULL;
-}
-
-static const char *set_perms(cmd_parms *cmd, void *conf, int argc, char *const argv[])
-{
-    neg_conf *c = edit(cmd, conf);
-    neg_perms *perms = apr_pcalloc(cmd->pool, sizeof(*perms));
-    c->delegate_perms = perms;
-    perms->mode = DEFAULT_CCACHE_MODE;
-    perms->uid = perms->gid = -1;
-    for (int i = 0; i < argc; i++) {
-        const char *why = NULL;
-        if (strncmp(argv[i], "mode:", 5) == 0)
-            why = set_mode(cmd, perms, argv[i] + 5);
-        else if (strncmp(argv[i], "user:", 5) == 0 && argv[i][5])
-            why = set_owner(cmd, perms, argv[i] + 5);
-        else if (strncmp(argv[i], "group:", 6) == 0 && argv[i][6])
-            why = set_group(cmd, perms, argv[i] + 6);
-        else
-            why = apr_psprintf(cmd->pool,
-                               "AuthNegotiateDelegatePerms: \"%s\" is not understood; write "
-                               "mode:0640, user:name, group:name, or several of them",
-                               argv[i]);
-        if (why)
-            return why;
-    }
-    return argc ? NULL : "AuthNegotiateDelegatePerms: write mode:0640, user:name or group:name";
-}
-
-static const char *set_delegate_env(cmd_parms *cmd, void *conf, const char *name)
-{
-    neg_conf *c = edit(cmd, conf);
-    for (const char *s = name; *s; s++)
-        if (!apr_isalnum(*s) && *s != '_')
-            name = "";
-    if (!*name || apr_isdigit(*name))
-        return "AuthNegotiateDelegateEnv: the name of a variable has letters, digits and "
-               "underscores, and does not begin with a digit; write for example KRB5CCNAME";
-    c->delegate_env = name;
-    return NULL;
-}
-
-#define MEMBER(name) ((void *)offsetof(neg_conf, name))
-
-/* Nothing that names a file or a key is allowed in .htaccess: it would let the author of a page
- * choose with which keys of the machine it is protected, or where tickets are put. */
-#define NO_HTACCESS (ACCESS_CONF)
-
-const command_rec neg_commands[] = {
-    AP_INIT_TAKE1("AuthType", see_auth_type, NULL, OR_AUTHCFG,
-                  "httpd's own; noted for the checks at start"),
-    AP_INIT_TAKE1("AuthNegotiateKeytab", set_keytab, NULL, RSRC_CONF | NO_HTACCESS,
-                  "the keytab: a file, or TYPE:residual; krb5's default otherwise"),
-    AP_INIT_TAKE1("AuthNegotiateAcceptor", set_acceptor, NULL, NO_HTACCESS,
-                  "which keys may accept: HTTP, any, HTTP@host or an expression"),
-    AP_INIT_ITERATE("AuthNegotiateMechs", set_mechs, NULL, OR_AUTHCFG,
-                    "which mechanisms may be negotiated: krb5"),
-    AP_INIT_FLAG("AuthNegotiateRequireTLS", set_switch, MEMBER(require_tls), OR_AUTHCFG,
-                 "On: no challenge and no acceptance without TLS"),
-    AP_INIT_FLAG("AuthNegotiatePersist", set_switch, MEMBER(persist), OR_AUTHCFG,
-                 "On: an HTTP/1.1 connection keeps the identity"),
-    AP_INIT_TAKE1("AuthNegotiateOffer", set_offer, NULL, OR_AUTHCFG,
-                  "always, or once: no second offer to a client whose Negotiate failed"),
-    AP_INIT_TAKE_ARGV("AuthNegotiateUser", set_user, NULL, OR_AUTHCFG,
-                      "REMOTE_USER: principal, local, strip [realm...] or an expression"),
-    AP_INIT_TAKE1("AuthNegotiateDelegate", set_delegate, NULL, RSRC_CONF | NO_HTACCESS,
-                  "where delegated credentials go: off or FILE:directory"),
-    AP_INIT_TAKE_ARGV("AuthNegotiateDelegatePerms", set_perms, NULL, RSRC_CONF | NO_HTACCESS,
-                      "mode:, user: and group: of the ccaches"),
-    AP_INIT_TAKE1("AuthNegotiateDelegateEnv", set_delegate_env, NULL, RSRC_CONF | NO_HTACCESS,
-                  "the variable that names the ccache: KRB5CCNAME"),
-    {.name = NULL}};

@@ -54,6 +54,14 @@ static void dump_delegation(dump *d, const neg_conf *conf)
     apr_file_printf(d->out, "\n");
 }
 
+static void dump_binding(dump *d, const neg_conf *conf)
+{
+    static const char *const modes[] = {"optional", "off", "require"};
+    const char *file = conf->channel_binding ? conf->channel_binding->certificate : NULL;
+    apr_file_printf(d->out, "    bindings      %s%s%s\n", modes[neg_config_binding(conf)],
+                    file ? ", certificate " : "", file ? file : "");
+}
+
 static void dump_section(dump *d, server_rec *s, const neg_section *section)
 {
     const neg_conf *conf = neg_check_effective(d->pool, s, section);
@@ -64,6 +72,7 @@ static void dump_section(dump *d, server_rec *s, const neg_section *section)
     apr_file_printf(d->out, "    acceptor      %s\n", neg_config_acceptor_text(conf));
     apr_file_printf(d->out, "    mechanisms    krb5\n");
     apr_file_printf(d->out, "    require TLS   %s\n", on_off(conf->require_tls, "Off"));
+    dump_binding(d, conf);
     apr_file_printf(d->out, "    persist       %s\n", on_off(conf->persist, "Off"));
     apr_file_printf(d->out, "    offer         %s\n",
                     conf->offer == NEG_OFFER_ONCE ? "once" : "always");
@@ -78,6 +87,7 @@ static void dump_server(dump *d, server_rec *s)
         return;
     apr_file_printf(d->out, "%s %s:%u\n", s->is_virtual ? "virtual host" : "main server",
                     s->server_hostname ? s->server_hostname : "(no ServerName)", (unsigned)s->port);
+    apr_file_printf(d->out, "  replay cache    %s\n", neg_replay_text(neg_config_server(s)));
     for (int i = 0; i < sections->nelts; i++)
         dump_section(d, s, APR_ARRAY_IDX(sections, i, const neg_section *));
 }

@@ -46,6 +46,7 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a)
     a->acceptor.keytab = a->conf->keytab;
     a->acceptor.mechs = neg_config_mechs(a->conf);
     a->acceptor.acceptor = neg_config_acceptor_text(a->conf);
+    a->acceptor.rcache = neg_replay_kind_of(a->server) == NEG_REPLAY_NONE ? "none:" : NULL;
     if (a->conf->acceptor && a->conf->acceptor->expr) {
         a->acceptor.by_request = 1;
         if (!(a->acceptor.acceptor = evaluate_acceptor(a)))
@@ -138,9 +139,24 @@ static const neg_identity *identity_of(const neg_attempt *a, const neg_client *c
     identity->acceptor = a->acceptor_key;
     identity->expires = client->expires;
     identity->tls = ap_ssl_conn_is_ssl(a->r->connection);
+    identity->bound = client->bound;
     identity->ccache_dir = neg_config_delegate_dir(a->conf);
     identity->ccache_perms = neg_config_perms(a->conf);
     return identity;
+}
+
+/* The final token is not sent: to the client this exchange has failed. */
+static neg_outcome refuse_unbound(neg_attempt *a, const neg_client *client)
+{
+    a->exchange->reply.len = 0;
+    return neg_attempt_refuse(
+        a, NEG_CAUSE_UNBOUND,
+        apr_psprintf(neg_attempt_pool(a),
+                     "the token of %s has no channel bindings, which AuthNegotiateChannelBinding "
+                     "require wants here. Clients that send them: Edge, Chrome and Internet "
+                     "Explorer on Windows, curl 8.10 and later, Java with "
+                     "-Djdk.https.negotiate.cbt=always; write optional for others",
+                     client->principal));
 }
 
 static neg_outcome complete(neg_attempt *a, const neg_client *client)
@@ -149,6 +165,8 @@ static neg_outcome complete(neg_attempt *a, const neg_client *client)
         return neg_attempt_refuse(a, NEG_CAUSE_ANONYMOUS,
                                   "the ticket is anonymous: it proves that its owner can reach the "
                                   "KDC, and nothing about who that is");
+    if (neg_config_binding(a->conf) == NEG_BINDING_REQUIRE && !client->bound)
+        return refuse_unbound(a, client);
     a->identity = identity_of(a, client);
     a->delegated = client->delegated;
     return NEG_GRANTED;
@@ -166,14 +184,31 @@ static neg_outcome hold(neg_attempt *a, neg_context *context)
     return NEG_CONTINUE;
 }
 
+/* An authenticator is accepted until it is older than the tolerated skew, and it may have been made
+ * by a clock that is ahead by as much.  No exchange is complete without one. */
+static neg_outcome refuse_replay(neg_attempt *a, const neg_leg_input *input, const neg_leg *leg)
+{
+    neg_outcome outcome = NEG_UNKNOWN;
+    if (input->ap_req.len || (leg->state == NEG_LEG_COMPLETE && !leg->has_ap_req))
+        outcome = neg_replay_check(a, input->ap_req,
+                                   input->now + 2 * neg_worker_clockskew(input->worker) +
+                                       apr_time_from_sec(1));
+    if (outcome == NEG_REFUSED)
+        a->exchange->reply.len = 0; /* the final token would prove us to a thief */
+    return outcome;
+}
+
 static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *token,
                               neg_context *context)
 {
     neg_leg leg;
     neg_leg_input input = {0};
+    const char *why;
     if (!a->server->workers || !(input.worker = neg_worker_get(a->server->workers)))
         return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL,
                                   "krb5 cannot be set up in this process: look at krb5.conf");
+    if ((why = neg_binding_find(a, input.worker, &input.bindings)))
+        return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL, why);
     input.acceptor = &a->acceptor;
     input.context = context;
     input.token = bytes;
@@ -183,6 +218,8 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);
 
     a->exchange->reply = leg.reply;
+    if (leg.state != NEG_LEG_FAILED && refuse_replay(a, &input, &leg) == NEG_REFUSED)
+        return NEG_REFUSED;
     switch (leg.state) {
     case NEG_LEG_COMPLETE:
         return complete(a, &leg.client);

@@ -62,6 +62,19 @@ typedef struct {
     const ap_expr_info_t *expr;       /**< for NEG_USER_EXPR */
 } neg_user_rule;
 
+typedef enum {
+    NEG_BINDING_OPTIONAL, /**< what a client sends must match */
+    NEG_BINDING_OFF,
+    NEG_BINDING_REQUIRE /**< a token without bindings is refused */
+} neg_binding_mode;
+
+/** AuthNegotiateChannelBinding. */
+typedef struct {
+    neg_binding_mode mode;
+    const char *certificate; /**< file, where TLS ends in front of httpd; NULL: httpd's own TLS */
+    neg_bytes end_point;     /**< of that certificate */
+} neg_binding_rule;
+
 /** AuthNegotiateDelegatePerms. */
 typedef struct {
     unsigned mode;
@@ -82,6 +95,7 @@ typedef struct {
     X(const neg_word *, acceptor) /* "any", "HTTP", "HTTP@host" */                                 \
     X(unsigned, mechs)            /* NEG_MECH_* */                                                 \
     X(neg_switch, require_tls)                                                                     \
+    X(const neg_binding_rule *, channel_binding)                                                   \
     X(neg_switch, persist)                                                                         \
     X(neg_offer, offer)                                                                            \
     X(const neg_user_rule *, user)                                                                 \
@@ -106,11 +120,21 @@ typedef struct {
     const neg_conf *conf;
 } neg_section;
 
+typedef enum {
+    NEG_REPLAY_DEFAULT, /**< krb5's own cache: of this machine */
+    NEG_REPLAY_NONE,
+    NEG_REPLAY_STORE /**< an httpd socache provider */
+} neg_replay_kind;
+
+/** AuthNegotiateReplayCache: see replay.c. */
+typedef struct neg_replay neg_replay;
+
 /** Per virtual host.  The workers (what each thread keeps: gss.h) are found here, so that no
  * variable of the process is needed. */
 typedef struct {
     apr_array_header_t *sections; /**< of neg_section *, while the configuration is read */
     apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
+    neg_replay *replay;           /**< NULL: default */
     neg_workers *workers;         /**< of this child; NULL in the parent */
     struct neg_tally *tally;      /**< of this child: see report.c */
     neg_ccaches *ccaches;         /**< of this child: see delegate.c */
@@ -130,6 +154,7 @@ typedef struct {
     const char *acceptor;   /**< neg_acceptor_key() of the credential that accepted */
     apr_time_t expires;     /**< never later than the ticket */
     int tls;                /**< proven over TLS */
+    int bound;              /**< and to the channel (RFC 5929) */
     const char *ccache_dir; /**< where a delegated credential would have been stored, or NULL */
     neg_perms ccache_perms; /**< and for whom */
     const char *ccache;     /**< the delegated credential, or NULL */
@@ -186,16 +211,28 @@ typedef struct neg_scheme {
     neg_outcome (*run)(neg_attempt *a, const char *token68);
 } neg_scheme;
 
-/* ---- config.c ---- */
+/* ---- directives.c ---- */
 
 extern const command_rec neg_commands[];
+
+/* ---- config.c ---- */
+
 void *neg_config_create_dir(apr_pool_t *p, char *where);
 void *neg_config_merge_dir(apr_pool_t *p, void *base, void *add);
 void *neg_config_create_server(apr_pool_t *p, server_rec *s);
+void *neg_config_merge_server(apr_pool_t *p, void *base, void *add);
 const neg_conf *neg_config_of(request_rec *r);
 neg_server *neg_config_server(server_rec *s);
 /** Whether this is an acceptor: any, HTTP, or a service at a host. */
 int neg_config_is_acceptor(const char *text);
+
+/** Whether the configuration is read for the start, not a .htaccess for a request. */
+int neg_config_at_start(cmd_parms *cmd);
+/** The configuration that a directive is to change; its section is noted for the checks at start.
+ */
+neg_conf *neg_config_edit(cmd_parms *cmd, void *conf);
+/** This section has AuthType Negotiate. */
+void neg_config_note_auth_type(cmd_parms *cmd, const neg_conf *conf);
 
 /* Defaults live here and nowhere else. */
 const char *neg_config_acceptor_text(const neg_conf *conf);
@@ -204,6 +241,7 @@ const char *neg_config_delegate_env(const neg_conf *conf);
 neg_perms neg_config_perms(const neg_conf *conf);
 unsigned neg_config_mechs(const neg_conf *conf);
 const char *neg_config_user_text(const neg_conf *conf);
+neg_binding_mode neg_config_binding(const neg_conf *conf);
 
 /* ---- check.c ---- */
 
@@ -256,7 +294,7 @@ neg_attempt *neg_attempt_begin(request_rec *r);
 neg_outcome neg_attempt_run(neg_attempt *a);
 /** Notes a refusal. @return NEG_REFUSED */
 neg_outcome neg_attempt_refuse(neg_attempt *a, neg_cause cause, const char *text);
-/** Whether the location asks for TLS, and this connection has none. */
+/** Whether TLS is needed here, and this connection has none. */
 int neg_attempt_lacks_tls(const neg_attempt *a);
 /** The attempt by which r was granted, its own or an ancestor's; NULL when not by this module. */
 neg_attempt *neg_attempt_granted(request_rec *r);
@@ -291,6 +329,31 @@ extern const char neg_negotiate_name[]; /**< r->ap_auth_type, known by its addre
 
 /** Finds a->acceptor, which may be an expression.  @return NEG_UNKNOWN, or NEG_REFUSED */
 neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
+
+/* ---- binding.c ---- */
+
+const char *neg_binding_set(cmd_parms *cmd, void *conf, const char *mode, const char *file);
+/**
+ * The channel bindings of this request's connection, empty when it has none.
+ * @return NULL, or a sentence in the request's pool
+ */
+const char *neg_binding_find(const neg_attempt *a, neg_worker *worker, neg_bytes *bindings);
+
+/* ---- replay.c ---- */
+
+const char *neg_replay_set(cmd_parms *cmd, void *ignored, const char *text, const char *otherwise);
+neg_replay_kind neg_replay_kind_of(const neg_server *server);
+const char *neg_replay_text(const neg_server *server);
+int neg_replay_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
+int neg_replay_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers);
+void neg_replay_init_child(apr_pool_t *pchild, server_rec *servers);
+/**
+ * Notes the authenticator of an AP-REQ that GSSAPI has accepted in the shared cache, if there is
+ * one.
+ * @param expiry when the authenticator is too old to be accepted again
+ * @return NEG_UNKNOWN when it is new, or NEG_REFUSED
+ */
+neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry);
 
 /* ---- connection.c ---- */
 
@@ -329,6 +392,8 @@ int neg_answer_note_failure(request_rec *r, const char *auth_type);
 struct neg_tally *neg_report_create(apr_pool_t *p);
 /** Logs a->failure: at the level of its blame once a minute for each cause, else at INFO. */
 void neg_report(const neg_attempt *a);
+/** Logs trouble that refuses nobody, at the same pace. */
+void neg_report_aside(const neg_attempt *a, neg_cause cause, const char *text);
 const char *neg_cause_code(neg_cause cause);
 neg_blame neg_cause_blame(neg_cause cause);
 

@@ -27,6 +27,11 @@ static const char *negotiate_mech(const view *v)
     return v->identity->mechanism;
 }
 
+static const char *negotiate_channel_bound(const view *v)
+{
+    return v->identity->bound ? "1" : "0";
+}
+
 static const char *negotiate_source(const view *v)
 {
     return v->source;
@@ -43,6 +48,7 @@ static const struct {
 } variables[] = {
     {"GSS_NAME", gss_name},
     {"GSS_SESSION_EXPIRATION", gss_session_expiration},
+    {"NEGOTIATE_CHANNEL_BOUND", negotiate_channel_bound},
     {"NEGOTIATE_MECH", negotiate_mech},
     {"NEGOTIATE_REALM", negotiate_realm},
     {"NEGOTIATE_SOURCE", negotiate_source},

@@ -58,9 +58,8 @@ static int is_due(struct neg_tally *tally, neg_cause cause, apr_uint32_t *untold
     return 1;
 }
 
-void neg_report(const neg_attempt *a)
+static void tell(const neg_attempt *a, const char *what, neg_cause cause, const char *text)
 {
-    neg_cause cause = a->failure.cause;
     const char *code = neg_cause_code(cause);
     int level = APLOG_INFO;
     apr_uint32_t untold = 0;
@@ -69,10 +68,19 @@ void neg_report(const neg_attempt *a)
         level = level_of(neg_cause_blame(cause));
     if (untold)
         ap_log_rerror(APLOG_MARK, level, 0, a->r,
-                      "Negotiate refused (%s): %s [and %u more of this kind since it was last "
+                      "%s (%s): %s [and %u more of this kind since it was last "
                       "logged here; LogLevel auth_negotiate:info shows each]",
-                      code, a->failure.text, untold);
+                      what, code, text, untold);
     else
-        ap_log_rerror(APLOG_MARK, level, 0, a->r, "Negotiate refused (%s): %s", code,
-                      a->failure.text);
+        ap_log_rerror(APLOG_MARK, level, 0, a->r, "%s (%s): %s", what, code, text);
+}
+
+void neg_report(const neg_attempt *a)
+{
+    tell(a, "Negotiate refused", a->failure.cause, a->failure.text);
+}
+
+void neg_report_aside(const neg_attempt *a, neg_cause cause, const char *text)
+{
+    tell(a, "Negotiate goes on", cause, text);
 }

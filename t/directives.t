@@ -6,6 +6,8 @@ use strict;
 use warnings;
 
 use Apache::Test qw(-withtestmore);
+use Digest::SHA 'sha256';
+use MIME::Base64 'decode_base64';
 use NegTest;
 use NegTest::Httpd 'httpd_user';
 use NegTest::Keytab qw(read_keytab write_keytab);
@@ -19,6 +21,10 @@ chmod 0711, $delegated;
 chmod 0755, stage_dir() . '/htdocs/ht';
 write_keytab($www, grep { $_->{principal} =~ /^HTTP.www/ } read_keytab(keytab()));
 
+my $certificate = stage_dir() . '/tls/server.crt';
+my $pem         = run([ 'openssl', 'x509', '-in', $certificate ])->{output};
+my $end_point   = 'tls-server-end-point:' . sha256(decode_base64(join '', grep { !/^-/ } split /\n/, $pem));
+
 my ($user) = httpd_user() || getpwuid $>;
 my (undef, undef, undef, $gid) = getpwnam $user;
 my $group = getgrgid $gid;
@@ -30,7 +36,8 @@ my $group = getgrgid $gid;
 # values    pairs: what is written, and what is then observed; the first two differ
 # with      what else a location needs so that the setting can be observed
 # wrong     pairs: what is written, and what the refusal must advise
-# contexts  server, location, htaccess: where it may stand
+# contexts  server, location, htaccess: where it may stand; without location it is
+#           for a whole server, and each value is seen in a virtual host
 
 my %DIRECTIVES = (
     AuthNegotiateKeytab => {
@@ -85,6 +92,45 @@ my %DIRECTIVES = (
         values   => [ On => 'On', Off => 'Off', on => 'On', off => 'Off' ],
         wrong    => [ yes => qr/must be On or Off/, q() => qr/must be On or Off|takes one argument/ ],
         contexts => [qw(location htaccess)],
+    },
+    AuthNegotiateChannelBinding => {
+        see     => \&sees_binding,
+        default => 'off',               # as everything is without TLS and without a certificate
+        values  => [
+            off                     => 'off',
+            require                 => 'nobody',
+            "require $certificate"  => 'require',
+            "optional $certificate" => 'optional',
+            "REQUIRE $certificate"  => 'require',
+            optional                => 'off',
+            Off                     => 'off',
+        ],
+        wrong => [
+            maybe                  => qr/write optional, off or require, not "maybe"/,
+            "off $certificate"     => qr/off has no use for a certificate; leave it out/,
+            'require /nonexistent' => qr{/nonexistent cannot be read},
+            "require $0"           => qr/certificate cannot be read; write the file of the certificate, in PEM/,
+            q()                    => qr/takes 1-2 arguments/,
+        ],
+        contexts => [qw(location htaccess)],
+    },
+    AuthNegotiateReplayCache => {
+        see     => \&sees_replay,       # krb5's own is switched off in this test
+        default => 'twice',
+        values  => [
+            shmcb              => 'once',
+            default            => 'twice',
+            'shmcb or-local'   => 'once',
+            'shmcb: or-refuse' => 'once',
+            Default            => 'twice',
+        ],
+        wrong => [
+            'no-such-cache'    => qr/is no cache that is loaded; write default, none, or a provider/,
+            'default or-local' => qr/go with a shared cache/,
+            'shmcb or-nothing' => qr/write or-refuse .* or or-local/,
+            q()                => qr/takes 1-2 arguments/,
+        ],
+        contexts => [qw(server)],
     },
     AuthNegotiatePersist => {
         see      => \&sees_persist,
@@ -213,6 +259,20 @@ sub sees_mechs { my ($path) = @_; return with_token($path)->env->{NEGOTIATE_MECH
 
 sub sees_require_tls { my ($path) = @_; return { 401 => 'Off', 403 => 'On' }->{ get($path)->status } }
 
+# Whether a token enters that is bound to the certificate, to none, to another.
+sub sees_binding {
+    my ($path) = @_;
+    my @enters = map { with_token($path, bindings => $_)->status == 200 ? 1 : 0 } $end_point, undef, 'another';
+    return { 111 => 'off', 110 => 'optional', 100 => 'require', '000' => 'nobody' }->{ join '', @enters };
+}
+
+sub sees_replay {
+    my ($path) = @_;
+    my $token  = initiator('alice')->authorization;
+    my @status = map { get($path, Authorization => $token)->status } 1, 2;
+    return { '200 200' => 'twice', '200 401' => 'once' }->{"@status"};
+}
+
 sub sees_persist { my ($path) = @_; return with_token($path)->header('Persistent-Auth') ? 'On' : 'Off' }
 
 sub sees_offer {
@@ -265,12 +325,14 @@ my @names = sort keys %DIRECTIVES;
 my %path_of = map { $_ => '/' . lc s/^AuthNegotiate//r } @names;
 my %checks;    # [name, path, host, directive, expected]
 
+sub may_stand { my ($name, $where) = @_; return scalar grep { $_ eq $where } @{ $DIRECTIVES{$name}{contexts} } }
+
 sub expect { my ($where, @check) = @_; push @{ $checks{$where} }, \@check; return }
 
 # Locations: defaults, each value, and all ways to nest two values.
 sub location_conf {
     my $conf = $COMMON;
-    for my $name (@names) {
+    for my $name (grep { may_stand($_, 'location') } @names) {
         my $d    = $DIRECTIVES{$name};
         my $path = $path_of{$name};
         my @values = @{ $d->{values} };
@@ -300,7 +362,11 @@ sub server_conf {
     for my $name (@names) {
         my $d    = $DIRECTIVES{$name};
         my ($a, $sees_a, $b, $sees_b) = @{ $d->{values} };
-        next if !grep { $_ eq 'server' } @{ $d->{contexts} };
+        next if !may_stand($name, 'server');
+        if (!may_stand($name, 'location')) {
+            $conf .= whole_servers($name);
+            next;
+        }
         my $label = lc $name;
         for my $host (['unset'], [ 'b', "$name $b" ]) {
             $conf .= join "\n", '<VirtualHost *:*>', "ServerName $label-$host->[0].test", grep({ defined } $host->[1]),
@@ -317,9 +383,23 @@ sub server_conf {
     return $conf;
 }
 
+sub whole_servers {
+    my ($name) = @_;
+    my ($conf, $number) = ('', 0);
+    my @values = (undef, $DIRECTIVES{$name}{values}[1], @{ $DIRECTIVES{$name}{values} });
+    while (my ($value, $sees) = splice @values, 0, 2) {
+        my $host = lc($name) . '-' . $number++ . '.test';
+        $conf .= join "\n", '<VirtualHost *:*>', "ServerName $host", 'AuthNegotiateKeytab ' . keytab(),
+          defined $value ? "$name $value" : (), $COMMON, location('/plain'), "</VirtualHost>\n";
+        expect(servers => "$name: a virtual host " . (defined $value ? "with $value" : 'that inherits'),
+            $host, '/plain', $name, $sees);
+    }
+    return $conf;
+}
+
 sub main_lines {
     return join '', map { "$_ $DIRECTIVES{$_}{values}[0]\n" }
-      grep { grep { $_ eq 'server' } @{ $DIRECTIVES{$_}{contexts} } } @names;
+      grep { may_stand($_, 'server') } @names;
 }
 
 # --- the plan ----------------------------------------------------------------
@@ -328,7 +408,7 @@ my $location_conf = location_conf();
 my $server_conf   = server_conf();
 my $wrong    = 0;
 $wrong += @{ $_->{wrong} } / 2 for values %DIRECTIVES;
-my $htaccess = grep { grep { $_ eq 'htaccess' } @{ $_->{contexts} } } values %DIRECTIVES;
+my $htaccess = grep { may_stand($_, 'htaccess') } @names;
 
 plan tests => @{ $checks{locations} } + @{ $checks{servers} } + 2 * $wrong + 3 * @names + 4 * $htaccess
   + 2 * (@names - $htaccess) + 4;
@@ -350,7 +430,7 @@ sub is_seen {
 }
 
 {
-    my $server = server(conf => main_lines() . $server_conf);
+    my $server = server(conf => main_lines() . $server_conf, env => { KRB5RCACHENAME => 'none:' });
     $server->start;
     $port = $server->port;
     for my $check (@{ $checks{servers} }) {
@@ -368,7 +448,8 @@ sub is_seen {
 for my $name (@names) {
     my @wrong = @{ $DIRECTIVES{$name}{wrong} };
     while (my ($value, $advice) = splice @wrong, 0, 2) {
-        my $result = server(conf => location('/x', "$name $value"))->check;
+        my @lines  = may_stand($name, 'location') ? ('', "$name $value") : ("$name $value\n");
+        my $result = server(conf => $lines[0] . location('/x', $lines[1]))->check;
         ok !$result->{ok}, "$name $value stops the start";
         like $result->{output}, qr/^(?=.*\b$name\b).*$advice/m, '... and is told what to write';
     }
@@ -386,7 +467,7 @@ for my $name (@names) {
       or diag $result->{output};
     ok $in{server} || $result->{output} =~ /$name not allowed here/, '... and that is said';
     $result = server(conf => "<Directory /srv>\n$line\n</Directory>\n<Location /x>\n<If \"true\">\n$line\n</If>\n</Location>\n")->check;
-    ok $result->{ok} && $in{location}, '... may stand in Directory, Location and If' or diag $result->{output};
+    ok !$result->{ok} == !$in{location}, '... ' . ($in{location} ? 'may' : 'may not') . ' stand in Directory, Location and If' or diag $result->{output};
 }
 
 {
@@ -403,7 +484,7 @@ for my $name (@names) {
               for '', 'inner/';
         }
         $text .= qq{<Directory "$dir$path_of{$name}">\nOptions +ExecCGI\nAddHandler cgi-script .pl\nAuthType Negotiate\n}
-          . qq{AuthName test\nRequire valid-user\n$name $d->{values}[0]\n</Directory>\n};
+          . "AuthName test\nRequire valid-user\n" . (may_stand($name, 'location') ? "$name $d->{values}[0]\n" : '') . "</Directory>\n";
     }
     $text =~ s/^ScriptAliasMatch.*\n//mg;
     my $server = server(conf => $text)->start;
@@ -420,7 +501,7 @@ for my $name (@names) {
         my ($a, $sees_a, $b, $sees_b) = @{ $d->{values} };
         $write->($path_of{$name}, "$name $b");
         $server->log->mark;
-        if (grep { $_ eq 'htaccess' } @{ $d->{contexts} }) {
+        if (may_stand($name, 'htaccess')) {
             is_seen("$name in .htaccess overrides the configuration", $page->($name), $name, $sees_b);
             is_seen('... and is inherited further in', $page->($name) . '/inner', $name, $sees_b);
             $write->("$path_of{$name}/inner", "$name $a");

@@ -14,7 +14,7 @@ use constant LINES_MAX => 420;
 
 my $tree = source_dir();
 
-my %directive = directives();              # name => contexts, as config.c has them
+my %directive = directives();              # name => contexts, as directives.c has them
 my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
@@ -23,10 +23,10 @@ plan tests => 41;
 
 # --- directives --------------------------------------------------------------
 
-cmp_ok scalar @names, '>=', 10, 'config.c has directives';
+cmp_ok scalar @names, '>=', 10, 'directives.c has directives';
 is_deeply [ sort keys %entry ], \@names, 'docs/directives.md: every directive and no other';
 is_deeply [ sort keys %line ],  \@names, 'conf/auth_negotiate.conf: every directive and no other';
-is_deeply { map { $_ => field($_, 'Context') } keys %entry }, \%directive, 'their contexts';
+is_deeply { map { $_ => field($_, 'Context') =~ s/;.*//r } keys %entry }, \%directive, 'their contexts';
 is_deeply [ grep { !field($_, 'Description') || (field($_, 'Syntax') || '') !~ /^`$_ / } keys %entry ],
   [], 'each has a description and a syntax';
 is_deeply { map { $_ => $line{$_} } grep { defined default_of($_) } keys %entry },
@@ -34,8 +34,8 @@ is_deeply { map { $_ => $line{$_} } grep { defined default_of($_) } keys %entry 
   'conf/ and docs/ have the same defaults';
 
 # Every member of a configuration is reached by the directive of its name.
-is_deeply [ sort map { lc s/^AuthNegotiate//r } @names ], [ sort map { s/_//gr } members() ],
-  'NEG_CONF_MEMBERS: one for each directive';
+is_deeply [ sort map { lc s/^AuthNegotiate//r } of_directory() ],
+  [ sort map { s/_//gr } members() ], 'NEG_CONF_MEMBERS: one for each directive of a directory';
 
 like read_file('README'), qr/AuthNegotiate/, 'README has directives';
 is_deeply [ unknown_directives($_) ], [], "$_: no directive that is none"
@@ -153,16 +153,20 @@ is_deeply [ grep { read_file($_) =~ /[ \t]+$/m } grep { !/^LICENSE$/ } sources()
 sub directives {
     my %documented = (
         'RSRC_CONF | NO_HTACCESS' => 'server config, virtual host, directory',
+        'RSRC_CONF'               => 'server config, virtual host',
         'NO_HTACCESS'             => 'directory',
         'OR_AUTHCFG'              => 'directory, .htaccess',
     );
-    my $code = read_file('src/config.c');
+    my $code = read_file('src/directives.c');
     die "NO_HTACCESS is something else now\n" if $code !~ /^#define NO_HTACCESS \(ACCESS_CONF\)$/m;
     my %found = $code =~ /AP_INIT_\w+\("(AuthNegotiate\w+)",[^;{]*?,\s*((?:[A-Z]+_[A-Z_]+)(?: \| [A-Z_]+)*),\s*"/g;
     my $count = () = $code =~ /AP_INIT_\w+\("AuthNegotiate/g;
     die "the table of directives is written differently now\n" if $count != keys %found;
     return map { $_ => $documented{ $found{$_} } || $found{$_} } keys %found;
 }
+
+sub of_directory { return grep { $directive{$_} =~ /directory/ } @names }
+sub of_server    { return grep { $directive{$_} !~ /directory/ } @names }
 
 sub members {
     my ($list) = read_file('src/negotiate.h') =~ /#define NEG_CONF_MEMBERS\(X\)((?:.*\\\n)+.*)/;
@@ -263,26 +267,28 @@ sub first_configuration {
 
 # The last indented lines of each directive's section.
 sub examples {
-    my @lines = map { $entry{$_} =~ /^(    $_ .*)$/mg } sort keys %entry;
-    die "a directive has no example\n" if @lines < @names;
-    return staged(join "\n", '<Location "/x">', @lines, '</Location>', '');
+    my %lines = map { $_ => [ $entry{$_} =~ /^(    $_ .*)$/mg ] } keys %entry;
+    die "a directive has no example\n" if grep { !@{ $lines{$_} } } @names;
+    my ($outside, $inside) = map { [ map { @{ $lines{$_} } } @$_ ] } [ of_server() ], [ of_directory() ];
+    return staged(join "\n", @$outside, '<Location "/x">', @$inside, '</Location>', '');
 }
 
 # Directive, outer value, inner value.
 sub merging {
     my @table = (
-        [ AuthNegotiateKeytab        => '@keytab@',                '"FILE:/@keytab@"' ],
-        [ AuthNegotiateAcceptor      => 'any',                     'HTTP@localhost' ],
-        [ AuthNegotiateMechs         => 'krb5',                    'krb5' ],
-        [ AuthNegotiateRequireTLS    => 'On',                      'Off' ],
-        [ AuthNegotiatePersist       => 'On',                      'Off' ],
-        [ AuthNegotiateOffer         => 'once',                    'always' ],
-        [ AuthNegotiateUser          => 'strip EXAMPLE.TEST',      'principal' ],
-        [ AuthNegotiateDelegate      => 'FILE:@stage@/delegated',  'FILE:@stage@/rcache' ],
-        [ AuthNegotiateDelegatePerms => 'mode:0640',               'mode:0600' ],
-        [ AuthNegotiateDelegateEnv   => 'OUTER',                   'KRB5CCNAME' ],
+        [ AuthNegotiateKeytab         => '@keytab@',                 '"FILE:/@keytab@"' ],
+        [ AuthNegotiateAcceptor       => 'any',                      'HTTP@localhost' ],
+        [ AuthNegotiateMechs          => 'krb5',                     'krb5' ],
+        [ AuthNegotiateRequireTLS     => 'On',                       'Off' ],
+        [ AuthNegotiateChannelBinding => 'require',                  'off' ],
+        [ AuthNegotiatePersist        => 'On',                       'Off' ],
+        [ AuthNegotiateOffer          => 'once',                     'always' ],
+        [ AuthNegotiateUser           => 'strip EXAMPLE.TEST',       'principal' ],
+        [ AuthNegotiateDelegate       => 'FILE:@stage@/delegated',   'FILE:@stage@/rcache' ],
+        [ AuthNegotiateDelegatePerms  => 'mode:0640',                'mode:0600' ],
+        [ AuthNegotiateDelegateEnv    => 'OUTER',                    'KRB5CCNAME' ],
     );
-    die "a directive is missing in this table\n" if "@names" ne join ' ', sort map { $_->[0] } @table;
+    die "a directive is missing in this table\n" if join(' ', of_directory()) ne join ' ', sort map { $_->[0] } @table;
     my ($outer, $inner) = map { my $i = $_; join '', map { "$_->[0] $_->[$i]\n" } @table } 1, 2;
     return "<Location /outer>\nAuthType Negotiate\n$outer</Location>\n"
       . "<Location /outer/inherits>\nAuthType Negotiate\n</Location>\n"

@@ -13,7 +13,7 @@ use NegTest::Httpd 'httpd_user';
 use NegTest::Keytab qw(write_keytab entry AES128);
 use NegTest::Stage;
 
-plan tests => 128;
+plan tests => 129;
 
 my $root = $> == 0;
 my $user = httpd_user() || getpwuid $>;
@@ -304,12 +304,14 @@ AuthNegotiateKeytab $dir/dump.keytab
     AuthNegotiatePersist Off
     AuthNegotiateRequireTLS On
     AuthNegotiateOffer once
+    AuthNegotiateChannelBinding require
 </Location>
 <VirtualHost *:1>
     ServerName virtual.example.test:8443
     AuthNegotiateDelegate FILE:$delegated/good
     AuthNegotiateDelegatePerms mode:0640
     AuthNegotiateDelegateEnv TICKETS
+    AuthNegotiateReplayCache shmcb
     <Location /v>
         AuthType Negotiate
         AuthNegotiateAcceptor host\@localhost
@@ -329,15 +331,17 @@ CONF
       '... and which do not serve';
     my %policy = (
         '/outer' => { user => 'strip EXAMPLE.TEST', persist => 'On', 'require TLS' => 'Off', offer => 'always',
-            acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5' },
+            bindings => 'optional', acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5' },
         '/outer/inner' => { user => 'strip EXAMPLE.TEST', persist => 'Off', 'require TLS' => 'On', offer => 'once',
-            acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5' },
+            bindings => 'require', acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5' },
     );
     for my $section (sort keys %policy) {
         my %shown = $at{$section} =~ /^    (\S.*?) {2,}(.*)$/mg;
         delete $shown{keytab};
         is_deeply \%shown, $policy{$section}, "... the merged policy of $section";
     }
+    like $main,    qr/^  replay cache +default$/m, '... the replay cache';
+    like $virtual, qr/^  replay cache +shmcb$/m,   '... which the virtual host has of its own';
     like $virtual, qr/^ virtual\.example\.test:8443$/m, '... the virtual host';
     my ($location) = $virtual =~ m{^  /v: AuthType Negotiate (.*)}ms;
     like $location, qr{^    keytab +FILE:\Q$dir\E/dump\.keytab$}m, '... inherits the keytab';

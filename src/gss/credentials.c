@@ -6,11 +6,15 @@
 #include <gssapi/gssapi_ext.h>
 #include <profile.h>
 
+#include "binding.h"
 #include "gss.h"
 
 /* An AuthNegotiateAcceptor expression may follow the Host header; only names that have a key get
  * as far as here, but their spellings are the client's. */
 #define CREDENTIALS_MAX 64
+
+/* Certificates change with a reload of httpd, which makes new processes. */
+#define END_POINTS_MAX 64
 
 #define DEFAULT_CLOCKSKEW 300 /* krb5.conf(5) */
 
@@ -22,6 +26,7 @@ struct neg_worker {
     apr_pool_t *pool;
     krb5_context krb5;       /* also keeps the parsed krb5.conf alive for GSSAPI's own contexts */
     apr_hash_t *credentials; /* neg_acceptor_key() -> gss_cred_id_t */
+    apr_hash_t *end_points;  /* PEM of a certificate -> neg_bytes * */
     apr_time_t clockskew;
 };
 
@@ -95,6 +100,7 @@ static neg_worker *create_worker(void)
     }
     apr_pool_cleanup_register(pool, worker->krb5, free_krb5, apr_pool_cleanup_null);
     worker->credentials = apr_hash_make(pool);
+    worker->end_points = apr_hash_make(pool);
     worker->clockskew = read_clockskew(worker->krb5);
     return worker;
 }
@@ -134,9 +140,27 @@ const char *neg_worker_default_realm(neg_worker *worker, apr_pool_t *p)
     return copy;
 }
 
+const char *neg_worker_end_point(neg_worker *worker, apr_pool_t *p, const char *pem,
+                                 neg_bytes *end_point)
+{
+    const neg_bytes *known = apr_hash_get(worker->end_points, pem, APR_HASH_KEY_STRING);
+    int cached = apr_hash_count(worker->end_points) < END_POINTS_MAX;
+    const char *why;
+    if (known) {
+        *end_point = *known;
+        return NULL;
+    }
+    why = neg_binding_end_point(cached ? worker->pool : p, pem, end_point);
+    if (!why && cached)
+        apr_hash_set(worker->end_points, apr_pstrdup(worker->pool, pem), APR_HASH_KEY_STRING,
+                     apr_pmemdup(worker->pool, end_point, sizeof(*end_point)));
+    return why;
+}
+
 const char *neg_acceptor_key(apr_pool_t *p, const neg_acceptor *acceptor)
 {
-    return apr_psprintf(p, "%s %u %s", acceptor->acceptor, acceptor->mechs,
+    return apr_psprintf(p, "%s %u %s %s", acceptor->acceptor, acceptor->mechs,
+                        acceptor->rcache ? acceptor->rcache : "",
                         acceptor->keytab ? acceptor->keytab : "");
 }
 
@@ -160,11 +184,15 @@ static OM_uint32 import_acceptor(OM_uint32 *minor, const char *acceptor, gss_nam
 static OM_uint32 acquire_elements(OM_uint32 *minor, const neg_acceptor *acceptor, gss_name_t name,
                                   gss_cred_id_t *cred)
 {
-    gss_key_value_element_desc keytab = {"keytab", acceptor->keytab};
-    gss_key_value_set_desc store = {acceptor->keytab ? 1 : 0, &keytab};
+    gss_key_value_element_desc elements[2];
+    gss_key_value_set_desc store = {0, elements};
     gss_OID_set_desc krb5 = {1, &neg_oid_krb5};
     OM_uint32 major, ignored;
 
+    if (acceptor->keytab)
+        elements[store.count++] = (gss_key_value_element_desc){"keytab", acceptor->keytab};
+    if (acceptor->rcache)
+        elements[store.count++] = (gss_key_value_element_desc){"rcache", acceptor->rcache};
     major = gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &krb5, GSS_C_ACCEPT, &store, cred,
                                   NULL, NULL);
     if (GSS_ERROR(major))

@@ -187,8 +187,10 @@ static const char *explain_not_yet_valid(evidence *e)
 static const char *explain_bindings(evidence *e)
 {
     return apr_psprintf(e->pool,
-                        "%s was made for another TLS channel: something between client and server "
-                        "ends the TLS connection with a certificate of its own, or relays a token",
+                        "%s came with channel bindings of another TLS certificate than this "
+                        "server's: somebody relays a token, or something in front of httpd ends "
+                        "the TLS connection; its certificate is then to be named in "
+                        "AuthNegotiateChannelBinding",
                         whose_ticket(e));
 }
 

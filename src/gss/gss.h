@@ -36,6 +36,7 @@ typedef struct {
     const char *acceptor; /**< "any", a service ("HTTP") or a service at a host ("HTTP@host") */
     int by_request;       /**< the request had a say in it: a missing key may be its doing */
     unsigned mechs;       /**< NEG_MECH_* */
+    const char *rcache;   /**< TYPE:residual, such as "none:"; NULL is krb5's default */
 } neg_acceptor;
 
 /** Makes the key; to be called once in a child, before its threads. NULL when APR cannot. */
@@ -62,6 +63,14 @@ krb5_context neg_worker_krb5(neg_worker *worker);
 /** Tolerated clock skew; acceptors report lifetimes that are longer by this much. */
 apr_time_t neg_worker_clockskew(neg_worker *worker);
 
+/**
+ * The tls-server-end-point of a certificate (core/binding.h), computed once per thread and
+ * certificate; it stays the worker's, or p's when the worker knows many already.
+ * @return NULL, or a static sentence
+ */
+const char *neg_worker_end_point(neg_worker *worker, apr_pool_t *p, const char *pem,
+                                 neg_bytes *end_point);
+
 /** @return the default realm, or NULL when krb5.conf names none; allocated in p. */
 const char *neg_worker_default_realm(neg_worker *worker, apr_pool_t *p);
 
@@ -78,6 +87,7 @@ typedef struct {
     const char *mechanism; /**< "krb5" */
     apr_time_t expires;    /**< when the ticket ends; never later */
     int anonymous;
+    int bound;               /**< to the channel that the leg's input named */
     gss_cred_id_t delegated; /**< GSS_C_NO_CREDENTIAL when none came or none was wanted */
 } neg_client;
 
@@ -93,6 +103,7 @@ typedef struct {
     neg_client client;    /**< when COMPLETE */
     neg_context *context; /**< when CONTINUE; in the pool of the leg */
     neg_failure failure;  /**< when FAILED */
+    int has_ap_req;       /**< this leg, or one before it, brought an AP-REQ */
 } neg_leg;
 
 typedef struct {
@@ -100,7 +111,8 @@ typedef struct {
     const neg_acceptor *acceptor;
     neg_context *context; /**< from the leg before, or NULL; consumed */
     neg_bytes token;
-    neg_bytes ap_req; /**< the AP-REQ in it, if any: only to explain a failure */
+    neg_bytes ap_req;   /**< the AP-REQ in it, if any: to explain a failure */
+    neg_bytes bindings; /**< application data of the channel bindings; empty: none */
     int want_delegated;
     apr_time_t now;
 } neg_leg_input;

@@ -1,6 +1,7 @@
 /* One leg of an exchange: a token in, a token out, and what became of the security context. */
 
 #include <apr_strings.h>
+#include <gssapi/gssapi_ext.h>
 
 #include "gss.h"
 
@@ -8,6 +9,7 @@ struct neg_context {
     gss_ctx_id_t handle;
     apr_pool_t *pool;
     int legs;
+    int has_ap_req;
 };
 
 static apr_status_t delete_context(void *data)
@@ -33,6 +35,7 @@ neg_context *neg_context_move(neg_context *context, apr_pool_t *p)
     neg_context *moved = create_context(p);
     moved->handle = context->handle;
     moved->legs = context->legs;
+    moved->has_ap_req = context->has_ap_req;
     context->handle = GSS_C_NO_CONTEXT;
     apr_pool_cleanup_run(context->pool, context, delete_context);
     return moved;
@@ -86,13 +89,17 @@ static void call_accept(apr_pool_t *p, const neg_leg_input *in, gss_cred_id_t cr
 {
     gss_buffer_desc input = {in->token.len, (void *)in->token.data};
     gss_buffer_desc output = GSS_C_EMPTY_BUFFER;
+    struct gss_channel_bindings_struct bindings = {0};
 
+    bindings.application_data.value = (void *)in->bindings.data;
+    bindings.application_data.length = in->bindings.len;
     a->name = GSS_C_NO_NAME;
     a->mech = GSS_C_NO_OID;
     a->delegated = GSS_C_NO_CREDENTIAL;
-    a->major = gss_accept_sec_context(
-        &a->minor, &context->handle, cred, &input, GSS_C_NO_CHANNEL_BINDINGS, &a->name, &a->mech,
-        &output, &a->flags, &a->lifetime, in->want_delegated ? &a->delegated : NULL);
+    a->major = gss_accept_sec_context(&a->minor, &context->handle, cred, &input,
+                                      in->bindings.len ? &bindings : GSS_C_NO_CHANNEL_BINDINGS,
+                                      &a->name, &a->mech, &output, &a->flags, &a->lifetime,
+                                      in->want_delegated ? &a->delegated : NULL);
     if (a->name != GSS_C_NO_NAME)
         apr_pool_cleanup_register(p, a->name, release_name, apr_pool_cleanup_null);
     if (a->delegated != GSS_C_NO_CREDENTIAL)
@@ -123,6 +130,7 @@ static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in, 
     client->mechanism = "krb5";
     client->expires = ticket_end(a, in);
     client->anonymous |= (a->flags & GSS_C_ANON_FLAG) != 0;
+    client->bound = (a->flags & GSS_C_CHANNEL_BOUND_FLAG) != 0;
     client->delegated = a->delegated;
     leg->state = NEG_LEG_COMPLETE;
 }
@@ -135,6 +143,7 @@ void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
 
     memset(leg, 0, sizeof(*leg));
     leg->state = NEG_LEG_FAILED;
+    leg->has_ap_req = context->has_ap_req |= in->ap_req.len != 0;
     cred = neg_worker_credential(in->worker, p, in->acceptor, &leg->failure);
     if (cred == GSS_C_NO_CREDENTIAL)
         return;

@@ -17,7 +17,7 @@ my @MODULES = qw(
   include actions asis status
   authn_core authn_file authz_core authz_user authz_host access_compat auth_basic
   proxy proxy_http proxy_connect remoteip
-  socache_shmcb ssl http2
+  socache_shmcb socache_redis socache_memcache ssl http2
 );
 
 sub mpm { return $ENV{NEG_MPM} || 'event' }

@@ -112,6 +112,9 @@ sub _bindings {
     my ($data) = @_;
     return GSS_C_NO_CHANNEL_BINDINGS if !defined $data;
     my $binding = GSSAPI::Binding->new;
+    # GSSAPI.pm begins with GSS_C_AF_NULLADDR; RFC 5554 and every client have no addresses at all.
+    $binding->set_initiator(0, q{});
+    $binding->set_acceptor(0, q{});
     $binding->set_appl_data($data);
     return $binding;
 }

@@ -1,0 +1,100 @@
+/* Channel bindings: which TLS channel a token has to be made for. */
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_ssl.h>
+
+#include "binding.h"
+#include "negotiate.h"
+
+/* ---- AuthNegotiateChannelBinding ---- */
+
+static const char *read_file(cmd_parms *cmd, const char *path, const char **text)
+{
+    enum {
+        LARGEST = 1 << 20
+    };
+    apr_file_t *file;
+    char *buffer = apr_palloc(cmd->temp_pool, LARGEST + 1);
+    apr_size_t len = 0;
+    apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ, 0, cmd->temp_pool);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_read_full(file, buffer, LARGEST, &len);
+        apr_file_close(file);
+    }
+    if (rv != APR_SUCCESS && rv != APR_EOF)
+        return apr_psprintf(cmd->pool, "%s: %s cannot be read: %pm", cmd->cmd->name, path, &rv);
+    buffer[len] = '\0';
+    *text = buffer;
+    return NULL;
+}
+
+/* Read once, here: a certificate that is renewed wants a reload of httpd anyway. */
+static const char *set_certificate(cmd_parms *cmd, neg_binding_rule *rule, const char *file)
+{
+    const char *pem = NULL, *why;
+    if (!(rule->certificate = ap_server_root_relative(cmd->pool, file)))
+        return "AuthNegotiateChannelBinding: the path of the certificate is not valid";
+    if ((why = read_file(cmd, rule->certificate, &pem)))
+        return why;
+    why = neg_binding_end_point(cmd->pool, pem, &rule->end_point);
+    return why ? apr_psprintf(cmd->pool,
+                              "AuthNegotiateChannelBinding: %s: %s; write the file of the "
+                              "certificate, in PEM, that clients see",
+                              rule->certificate, why)
+               : NULL;
+}
+
+const char *neg_binding_set(cmd_parms *cmd, void *conf, const char *mode, const char *file)
+{
+    neg_conf *c = neg_config_edit(cmd, conf);
+    neg_binding_rule *rule = apr_pcalloc(cmd->pool, sizeof(*rule));
+    c->channel_binding = rule;
+    if (strcasecmp(mode, "off") == 0)
+        rule->mode = NEG_BINDING_OFF;
+    else if (strcasecmp(mode, "require") == 0)
+        rule->mode = NEG_BINDING_REQUIRE;
+    else if (strcasecmp(mode, "optional") != 0)
+        return apr_psprintf(cmd->pool,
+                            "AuthNegotiateChannelBinding: write optional, off or require, not "
+                            "\"%s\"",
+                            mode);
+    if (!file)
+        return NULL;
+    if (rule->mode == NEG_BINDING_OFF)
+        return "AuthNegotiateChannelBinding: off has no use for a certificate; leave it out";
+    if (!neg_config_at_start(cmd))
+        return "AuthNegotiateChannelBinding: a certificate may not be named in .htaccess";
+    return set_certificate(cmd, rule, file);
+}
+
+/* ---- Of a connection ---- */
+
+/* Of httpd's own TLS: the certificate that this very connection was shown (SNI, RSA or ECDSA). */
+static const char *own_end_point(const neg_attempt *a, neg_worker *worker, neg_bytes *bindings)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    request_rec *r = a->r;
+    const char *pem, *why;
+
+    if (!ap_ssl_conn_is_ssl(r->connection))
+        return NULL;
+    pem = ap_ssl_var_lookup(p, r->server, r->connection, r, "SSL_SERVER_CERT");
+    why = pem && *pem ? neg_worker_end_point(worker, p, pem, bindings)
+                      : "mod_ssl does not tell the server's certificate";
+    return why ? apr_pstrcat(p, "the channel bindings cannot be found: ", why, NULL) : NULL;
+}
+
+const char *neg_binding_find(const neg_attempt *a, neg_worker *worker, neg_bytes *bindings)
+{
+    const neg_binding_rule *rule = a->conf->channel_binding;
+    bindings->data = NULL;
+    bindings->len = 0;
+    if (rule && rule->mode == NEG_BINDING_OFF)
+        return NULL;
+    if (rule && rule->certificate) {
+        *bindings = rule->end_point;
+        return NULL;
+    }
+    return own_end_point(a, worker, bindings);
+}

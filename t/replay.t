@@ -1,0 +1,354 @@
+# AuthNegotiateReplayCache: a token is good once - at this machine, and with a shared cache at every
+# node of a cluster, however it is wrapped. Failed tokens leave nothing in it.
+
+use strict;
+use warnings;
+
+use Apache::Test qw(-withtestmore);
+use NegTest;
+use NegTest::Ports 'free_port';
+use NegTest::Spnego qw(der neg_token_init neg_token_resp KRB5);
+use NegTest::Stage;
+use NegTest::Store;
+
+use constant {
+    MS_KRB5       => '1.2.840.48018.1.2.2',
+    RETRY_SECONDS => 20,    # httpd's modules look at a dead store again after five
+    AT_ONCE       => 20,
+};
+
+my @PROVIDERS = qw(redis memcache);
+my $dir       = stage_dir() . '/replay';
+mkdir $dir or die "$dir: $!\n";
+chmod 0711, $dir;
+
+plan tests => 37 + 35 * @PROVIDERS;
+
+# --- httpds ------------------------------------------------------------------
+
+my $LOCATION = <<'CONF';
+ScriptAliasMatch "^/auth/env\.pl$" "@stage@/cgi-bin/env.pl"
+AuthNegotiateKeytab "@keytab@"
+<Location /auth>
+    AuthType Negotiate
+    AuthName test
+    Require valid-user
+</Location>
+CONF
+
+# Several children, so that what one of them has seen is not enough.
+my $CHILDREN = <<'CONF';
+<IfModule event.c>
+    StartServers        4
+    ThreadsPerChild     6
+    MaxRequestWorkers   24
+    MinSpareThreads     6
+    MaxSpareThreads     24
+</IfModule>
+CONF
+
+# A node of a cluster: a machine has a replay cache of krb5's own.
+my $nodes = 0;
+
+sub node {
+    my ($cache, %env) = @_;
+    my $rcache = "$dir/rcache-" . ++$nodes;
+    mkdir $rcache or die "$rcache: $!\n";
+    NegTest::Stage->give_to_httpd($rcache, 0700);
+    my $line = $cache ? "AuthNegotiateReplayCache $cache\n" : '';
+    return server(conf => $CHILDREN . $line . $LOCATION, env => { KRB5RCACHEDIR => $rcache, %env });
+}
+
+sub send_token {
+    my ($server, @tokens) = @_;
+    my $http = http(port => $server->port);
+    my @responses = map { $http->get('/auth/env.pl', Authorization => negotiate($_)) } @tokens;
+    return $responses[-1];
+}
+
+sub token { return initiator('alice', @_)->step }
+
+sub is_replay {
+    my ($server, $name, @tokens) = @_;
+    my $log = $server->log->mark;
+    my $r   = send_token($server, @tokens);
+    is $r->status, 401, "$name: refused";
+    ok scalar $log->wait_for(qr/refused \(replay\)/), '... as a replay';
+    return;
+}
+
+# --- krb5's own --------------------------------------------------------------
+
+{
+    my $server = node()->start;
+    my $token  = token();
+    is send_token($server, $token)->status, 200, 'default: a token is good once';
+    is_replay($server, 'a second time', $token);
+    is_replay($server, 'out of its wrapping', krb5_of($token));
+    my ($statuses, $pids) = race($server);
+    is_deeply $statuses, { 200 => 1, 401 => AT_ONCE - 1 }, AT_ONCE . ' at once: one enters';
+    cmp_ok $pids, '>', 1, "... over $pids children";
+    $server->stop;
+}
+
+# --- none --------------------------------------------------------------------
+
+{
+    my $r = server(conf => "AuthNegotiateReplayCache none\n$LOCATION")->check;
+    ok !$r->{ok}, 'none: the start is refused without TLS';
+    like $r->{output}, qr{none: /auth \(\S+:\d+\) does not require TLS.*AuthNegotiateRequireTLS On},
+      '... with what to write';
+    my $tls   = $LOCATION =~ s/Require valid-user/$&\nAuthNegotiateRequireTLS On/r;
+    my $inner = "<Location /auth/inner>\nAuthNegotiateRequireTLS Off\n</Location>\n";
+    ok server(conf => "AuthNegotiateReplayCache none\n$tls")->check->{ok}, '... and not with TLS';
+    $r = server(conf => "AuthNegotiateReplayCache none\n$tls$inner")->check;
+    like $r->{output}, qr{none: /auth/inner }, '... but where a section within takes it away';
+    $r = server(conf => "$LOCATION<VirtualHost *:1>\nAuthNegotiateReplayCache none\n</VirtualHost>\n")->check;
+    like $r->{output}, qr{none: /auth }, 'none of a virtual host: the main server\'s sections count';
+    my $over = "<Location />\nAuthNegotiateRequireTLS On\n</Location>\n";
+    ok server(conf => "$LOCATION<VirtualHost *:1>\nAuthNegotiateReplayCache none\n$over</VirtualHost>\n")->check->{ok},
+      '... with what the virtual host has around them';
+}
+
+{
+    my $port   = free_port();
+    my $htdocs = "$dir/htdocs";
+    mkdir $_ or die "$_: $!\n" for $htdocs, "$htdocs/auth";
+    write_file("$htdocs/auth/index.html", "a page\n");
+    write_file("$htdocs/auth/.htaccess", "AuthType Negotiate\nAuthName test\nRequire valid-user\n"
+      . "AuthNegotiateRequireTLS Off\n");
+    my $server = server(conf => <<"CONF")->start;
+AuthNegotiateReplayCache none
+AuthNegotiateKeytab "\@keytab\@"
+DocumentRoot "$htdocs"
+<Directory "$htdocs">
+    AllowOverride AuthConfig
+</Directory>
+Listen 127.0.0.1:$port
+<VirtualHost 127.0.0.1:$port>
+    ServerName localhost:$port
+    SSLEngine On
+    SSLCertificateFile "\@stage\@/tls/server.crt"
+    SSLCertificateKeyFile "\@stage\@/tls/server.key"
+</VirtualHost>
+CONF
+    my $again = token();
+    my @statuses = map {
+        NegTest::HTTP->new(port => $port, tls => 1, ca_file => stage_dir() . '/tls/ca.crt')
+          ->get('/auth/', Authorization => negotiate($again))->status
+    } 1, 2;
+    is "@statuses", '200 200', 'none, over TLS: nobody remembers';
+    my $r = http(port => $server->port)->get('/auth/', Authorization => negotiate(token()));
+    is $r->status, 403, 'none, in the clear: refused, whatever a .htaccess says';
+    is_deeply [ $r->challenges ], [], '... without a challenge';
+    $server->stop;
+}
+
+# --- wrong values ------------------------------------------------------------
+
+for (
+    [ 'nothing'                      => qr/"nothing" is no cache that is loaded.*LoadModule/ ],
+    [ 'dbm:/x'                       => qr/"dbm" is no cache that is loaded.*mod_socache_dbm/ ],
+    [ 'shmcb:/x(nonsense)'           => qr/AuthNegotiateReplayCache shmcb:\S+: / ],
+    [ 'shmcb or-else'                => qr/write or-refuse .* or or-local/ ],
+    [ 'none or-local'                => qr/go with a shared cache/ ],
+    [ 'default or-refuse'            => qr/go with a shared cache/ ],
+    [ 'redis'                        => qr/AuthNegotiateReplayCache redis: /, 'redis' ],
+    [ 'memcache:'                    => qr/AuthNegotiateReplayCache memcache:: /, 'memcache' ],
+    [ 'redis:127.0.0.1:1,127.0.0.1:2' => qr/name one server/, 'redis' ],
+) {
+    my ($value, $advice, $provider) = @$_;
+  SKIP: {
+        my $missing = $provider && NegTest::Store->missing($provider);
+        skip $missing, 1 if $missing;
+        like server(conf => "AuthNegotiateReplayCache $value\n")->check->{output}, $advice,
+          "$value: a sentence";
+    }
+}
+
+# --- shmcb -------------------------------------------------------------------
+
+# Without krb5's own cache beside it, so that this one has to do the work.
+{
+    my $port   = free_port();
+    my $server = server(env => { KRB5RCACHENAME => 'none:' }, conf => <<"CONF")->start;
+$CHILDREN
+AuthNegotiateReplayCache shmcb
+$LOCATION
+Listen 127.0.0.1:$port
+<VirtualHost 127.0.0.1:$port>
+    ServerName inherits.test
+</VirtualHost>
+<VirtualHost 127.0.0.1:$port>
+    ServerName own.test
+    AuthNegotiateReplayCache shmcb
+</VirtualHost>
+<VirtualHost 127.0.0.1:$port>
+    ServerName default.test
+    AuthNegotiateReplayCache default
+</VirtualHost>
+CONF
+    my ($statuses, $pids) = race($server);
+    is_deeply $statuses, { 200 => 1, 401 => AT_ONCE - 1 }, 'shmcb: of ' . AT_ONCE . ' at once one enters';
+    cmp_ok $pids, '>', 1, "... over $pids children";
+    my $token = token();
+    is send_token($server, $token)->status, 200, 'shmcb';
+    my $status_at = sub {
+        my ($name) = @_;
+        http(port => $port, host => $name)->get('/auth/env.pl', Authorization => negotiate($token))->status;
+    };
+    is $status_at->('inherits.test'), 401, '... of a virtual host that inherits it is the same';
+    is $status_at->('own.test'),      200, '... and one of its own is another';
+    is $status_at->('own.test'),      401, '... once';
+    is $status_at->('default.test'),  200, '... and default is krb5\'s, which is off in this test';
+    ok $server->restart(graceful => 1), 'a graceful restart';
+    my $after = token();
+    is send_token($server, $after)->status, 200, '... and shmcb takes tokens';
+    is_replay($server, '... once', $after);
+    is_deeply [ $server->log->crashes ], [], '... and nobody died';
+    $server->stop;
+}
+
+# --- redis, memcached: a cluster ----------------------------------------------
+
+for my $provider (@PROVIDERS) {
+  SKIP: {
+        my $missing = NegTest::Store->missing($provider);
+        skip $missing, 35 if $missing;
+        cluster(NegTest::Store->new($provider, $dir)->start);
+        outage(NegTest::Store->new($provider, $dir)->start);
+    }
+}
+
+sub cluster {
+    my ($store)  = @_;
+    my ($a, $b)  = map { node($store->text)->start } 1, 2;
+    my $provider = $store->{provider};
+
+    my $token = token();
+    is send_token($a, $token)->status, 200, "$provider: a token at one node";
+    is_replay($b, '... at another', $token);
+    is $store->count, 1, '... is one entry';
+
+    # The same authenticator in another wrapping, in either direction.
+    $token = token(mech => 'krb5');
+    is send_token($a, $token)->status, 200, 'raw krb5 at one node';
+    is_replay($b, '... in SPNEGO', neg_token_init(token => $token));
+    is_replay($b, '... by another name of the mechanism',
+        neg_token_init(mechs => [ MS_KRB5, KRB5 ], token => $token));
+    is_replay($b, '... in a later leg', neg_token_init(), neg_token_resp(token => $token));
+    $token = token();
+    is send_token($a, $token)->status, 200, 'SPNEGO at one node';
+    is_replay($b, '... raw krb5', krb5_of($token));
+
+    # The AP-REQ may come in a later leg, and a first leg need not be the last.
+    $token = token(mech => 'krb5');
+    is send_token($a, neg_token_init(), neg_token_resp(token => $token))->status, 200, 'two legs';
+    is_replay($b, '... the second alone', $token);
+    $token = token(mech => 'krb5', dce => 1);
+    ok length send_token($a, $token)->token, 'DCE style: the first of its legs is answered';
+    is_replay($b, '... but not at another node', $token);
+
+    # Encoded so that krb5 still reads it, but no authenticator is found where DER has it.
+    my $before = $store->count;
+    my $log    = $b->log->mark;
+    is send_token($b, unusual_length(token(mech => 'krb5')))->status, 401, 'not in DER: refused';
+    ok !$log->lines(qr/\(replay-cache\)|\(internal\)/), '... and not for trouble of our own';
+
+    send_token($a, $_) for 'junk', substr(token(), 0, -20), token(target => 'host@localhost'),
+      neg_token_init(), altered(token(mech => 'krb5'));
+    is $store->count, $before, 'failed tokens leave nothing';
+    $_->stop for $a, $b;
+    $store->stop;
+    return;
+}
+
+sub outage {
+    my ($store)      = @_;
+    my $refuse       = node($store->text)->start;
+    my $local        = node($store->text . ' or-local')->start;
+    my $provider     = $store->{provider};
+    is send_token($_, token())->status, 200, "$provider is there" for $refuse, $local;
+    $store->stop;
+
+    my $log = $refuse->log->mark;
+    my $r   = send_token($refuse, token());
+    is $r->status, 500, "$provider is gone: 500";
+    is_deeply [ $r->challenges ], [], '... and no token that proves the server to a thief';
+    send_token($refuse, token()) for 1 .. 30;
+    my @told = grep { /\[auth_negotiate:error\]/ } $log->wait_for(qr/\(replay-cache\)/);
+    my %of;
+    $of{ /\[pid (\d+)/ ? $1 : 0 }++ for @told;
+    ok @told && !grep({ $_ > 1 } values %of), '... told once by each child'
+      or diag @told;
+    like $told[0], qr/\Q${\$store->text}\E does not answer.*start it again, or write or-local/,
+      '... with what to do';
+
+    $log = $local->log->mark;
+    my $token = token();
+    is send_token($local, $token)->status, 200, 'or-local goes on';
+    like join("\n", $log->wait_for(qr/\(replay-cache\)/)), qr/Negotiate goes on.*token used at another node/,
+      '... and says so';
+    is_replay($local, '... with krb5\'s own cache', $token);
+
+    $store->start;
+    my $seconds = time;
+    ok wait_until(sub { send_token($refuse, token())->status == 200 }, RETRY_SECONDS),
+      "$provider is there again: it goes on without a restart, in " . (time - $seconds) . ' seconds';
+    ok wait_until(sub { my $n = $store->count; send_token($local, token()); $store->count > $n }, RETRY_SECONDS),
+      '... and or-local uses it again';
+    $_->stop for $refuse, $local;
+    $store->stop;
+    return;
+}
+
+# --- tokens ------------------------------------------------------------------
+
+# The status of each of many simultaneous uses of one token, counted; how many children they met.
+sub race {
+    my ($server) = @_;
+    my $token    = token();
+    my $log      = $server->log->mark;
+    my $start    = time + 2;
+    my %count;
+    $count{$_}++ for in_parallel(AT_ONCE, sub {
+        my $http = http(port => $server->port);
+        select undef, undef, undef, 0.01 while time < $start;
+        $http->get('/auth/env.pl', Authorization => negotiate($token))->status;
+    });
+    my %pids = map { /\[pid (\d+)/ ? ($1 => 1) : () } $log->ours;
+    return (\%count, scalar keys %pids);
+}
+
+# The framed Kerberos token in a NegTokenInit: the only OCTET STRING that begins with a frame.
+sub krb5_of {
+    my ($spnego) = @_;
+    my $at = rindex $spnego, "\x60\x82";
+    my $length = unpack 'n', substr $spnego, $at + 2, 2;
+    return substr $spnego, $at, 4 + $length;
+}
+
+# The AP-REQ's SEQUENCE with a length of three bytes, where two are enough.
+sub unusual_length {
+    my ($framed) = @_;
+    my ($oid, $body) = $framed =~ /\A\x60\x82..(\x06\x09.{9}\x01\x00)\x6e\x82..\x30\x82..(.*)\z/s
+      or die "this AP-REQ is written differently\n";
+    my $sequence = "\x30\x83" . substr(pack('N', length $body), 1) . $body;
+    return der(0x60, $oid . der(0x6e, $sequence));
+}
+
+# One bit of the authenticator, which is at the end, is another.
+sub altered {
+    my ($token) = @_;
+    substr($token, -8, 1) ^= "\x01";
+    return $token;
+}
+
+sub write_file {
+    my ($file, $text) = @_;
+    open my $out, '>', $file or die "$file: $!\n";
+    print $out $text;
+    close $out;
+    chmod 0644, $file;
+    return;
+}
