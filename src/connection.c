@@ -90,6 +90,18 @@ int neg_conn_can_continue(const request_rec *r)
     return neg_conn_can_hold(r) && stays_open(r);
 }
 
+/* What proxies write into a request; docs/proxies.md lists them. */
+static int is_trace(const char *header)
+{
+    static const char *const traces[] = {"Via",         "Forwarded", "X-Real-IP",
+                                         "X-Client-IP", "CDN-Loop",  "Proxy-Connection"};
+    static const char prefix[] = "X-Forwarded-";
+    for (size_t i = 0; i < sizeof(traces) / sizeof(*traces); i++)
+        if (strcasecmp(header, traces[i]) == 0)
+            return 1;
+    return strncasecmp(header, prefix, sizeof(prefix) - 1) == 0;
+}
+
 /*
  * Somebody between client and server may put several clients' requests on one connection.
  * mod_remoteip takes the header away that it believed, and the address in it may be the proxy's
@@ -97,11 +109,9 @@ int neg_conn_can_continue(const request_rec *r)
  */
 int neg_conn_is_direct(const request_rec *r)
 {
-    static const char *const traces[] = {
-        "Via",      "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
-        "X-Real-IP"};
-    for (size_t i = 0; i < sizeof(traces) / sizeof(*traces); i++)
-        if (apr_table_get(r->headers_in, traces[i]))
+    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    for (int i = 0; i < headers->nelts; i++)
+        if (is_trace(APR_ARRAY_IDX(headers, i, apr_table_entry_t).key))
             return 0;
     return r->useragent_addr == r->connection->client_addr &&
            strcmp(r->useragent_ip, r->connection->client_ip) == 0;

@@ -211,7 +211,7 @@ sub files_with {
 
 # --- what the documents have -------------------------------------------------
 
-sub documents { return map { "docs/$_.md" } qw(design directives modules variables) }
+sub documents { return map { "docs/$_.md" } qw(design directives modules proxies variables) }
 
 sub section {
     my ($text, $title) = @_;
