@@ -222,7 +222,7 @@ static void the_default_is_known(void **state)
 
 static void an_acceptor_has_one_text(void **state)
 {
-    const neg_acceptor first = {"FILE:/a", "HTTP", NEG_MECH_KRB5};
+    const neg_acceptor first = {"FILE:/a", "HTTP", NEG_MECH_KRB5, NULL};
     neg_acceptor other = first;
 
     (void)state;
@@ -236,6 +236,9 @@ static void an_acceptor_has_one_text(void **state)
     assert_string_not_equal(neg_acceptor_key(pool, &first), neg_acceptor_key(pool, &other));
     other = first;
     other.mechs = 2;
+    assert_string_not_equal(neg_acceptor_key(pool, &first), neg_acceptor_key(pool, &other));
+    other = first;
+    other.rcache = "none:";
     assert_string_not_equal(neg_acceptor_key(pool, &first), neg_acceptor_key(pool, &other));
 }
 
