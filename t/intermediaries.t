@@ -127,7 +127,7 @@ my @h2        = grep { /h2/ } @between;
 
 my @smuggled  = smuggled();
 
-plan tests => 6 * @between + 4 * @traceless + 3 * @h2 + 3 * @smuggled + 16 + 4 * (() = TRACES);
+plan tests => 6 * @between + 4 * @traceless + 3 * @h2 + 3 * @smuggled + 18 + 4 * (() = TRACES);
 
 # --- clients ---------------------------------------------------------------------
 
@@ -237,6 +237,14 @@ for my $name (@traceless) {
         ($sum, $wrong) = load($name, '/on/who.shtml');
         note "$name, Persist On: " . grep({ /connection instead/ } @$wrong) . ' requests were taken for another user';
     }
+}
+
+# RFC 4559 section 6: a proxy says this of itself, so neither a challenge nor a kept identity does.
+{
+    my $http = http(port => $backend->port);
+    is $http->get('/on/who.shtml')->header('Proxy-Support'), undef, 'no Proxy-Support with a challenge';
+    my $r = $http->get('/on/who.shtml', Authorization => initiator('alice')->authorization);
+    is_deeply [ $r->header('Persistent-Auth'), $r->header('Proxy-Support') ], ['true'], '... nor with Persistent-Auth';
 }
 
 # Each trace alone is enough, on the request that proves an identity or on a later one.
