@@ -2,6 +2,7 @@
 
 #include <apr_base64.h>
 #include <apr_strings.h>
+#include <http_core.h>
 #include <http_protocol.h>
 
 #include "negotiate.h"
@@ -78,10 +79,32 @@ static int challenge(const neg_attempt *a, const neg_scheme *failed)
 
 /* ---- Outcomes ---- */
 
+/* Only the client itself can change to HTTP/1.1; a proxy would make a 502 of it. */
+static int wants_http_1_1(const neg_attempt *a)
+{
+    return a->failure.cause == NEG_CAUSE_CONNECTION && neg_conn_is_stream(a->r) &&
+           neg_conn_is_direct(a->r);
+}
+
+/*
+ * The stream is reset with HTTP_1_1_REQUIRED (RFC 9113 section 7), upon which clients repeat the
+ * request on an HTTP/1.1 connection.  mod_http2 does so by a note of mod_ssl's, on a 403 that no
+ * ErrorDocument has made another request of.
+ */
+static int require_http_1_1(const neg_attempt *a)
+{
+    apr_table_unset(a->r->err_headers_out, authenticate_header(a->r));
+    apr_table_setn(a->r->notes, "ssl-renegotiate-forbidden", "Negotiate needs another leg");
+    ap_custom_response(a->r, HTTP_FORBIDDEN, "This needs HTTP/1.1.");
+    return HTTP_FORBIDDEN;
+}
+
 static int refuse(neg_attempt *a)
 {
     neg_report(a);
     neg_publish_failure(a, a->r);
+    if (wants_http_1_1(a))
+        return require_http_1_1(a);
     switch (neg_cause_blame(a->failure.cause)) {
     case NEG_BLAME_CLIENT:
         if (challenge(a, a->exchange->outcome == NEG_REFUSED ? a->exchange->scheme : NULL))

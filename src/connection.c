@@ -64,9 +64,14 @@ static const request_rec *main_of(const request_rec *r)
     return r;
 }
 
+int neg_conn_is_stream(const request_rec *r)
+{
+    return r->connection->master != NULL;
+}
+
 int neg_conn_can_hold(const request_rec *r)
 {
-    return r->connection->master == NULL && main_of(r)->proto_num >= HTTP_VERSION(1, 1) &&
+    return !neg_conn_is_stream(r) && main_of(r)->proto_num >= HTTP_VERSION(1, 1) &&
            r->connection->keepalive != AP_CONN_CLOSE;
 }
 
@@ -85,18 +90,28 @@ int neg_conn_can_continue(const request_rec *r)
     return neg_conn_can_hold(r) && stays_open(r);
 }
 
+/* What proxies write into a request; docs/proxies.md lists them. */
+static int is_trace(const char *header)
+{
+    static const char *const traces[] = {"Via",         "Forwarded", "X-Real-IP",
+                                         "X-Client-IP", "CDN-Loop",  "Proxy-Connection"};
+    static const char prefix[] = "X-Forwarded-";
+    for (size_t i = 0; i < sizeof(traces) / sizeof(*traces); i++)
+        if (strcasecmp(header, traces[i]) == 0)
+            return 1;
+    return strncasecmp(header, prefix, sizeof(prefix) - 1) == 0;
+}
+
 /*
  * Somebody between client and server may put several clients' requests on one connection.
  * mod_remoteip takes the header away that it believed, and the address in it may be the proxy's
  * own, whose machine has clients too: but then the request no longer has the connection's.
  */
-static int is_direct(const request_rec *r)
+int neg_conn_is_direct(const request_rec *r)
 {
-    static const char *const traces[] = {
-        "Via",      "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
-        "X-Real-IP"};
-    for (size_t i = 0; i < sizeof(traces) / sizeof(*traces); i++)
-        if (apr_table_get(r->headers_in, traces[i]))
+    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    for (int i = 0; i < headers->nelts; i++)
+        if (is_trace(APR_ARRAY_IDX(headers, i, apr_table_entry_t).key))
             return 0;
     return r->useragent_addr == r->connection->client_addr &&
            strcmp(r->useragent_ip, r->connection->client_ip) == 0;
@@ -111,7 +126,7 @@ static int has_begun(const request_rec *r)
 
 int neg_conn_may_remember(const neg_attempt *a)
 {
-    return a->conf->persist == NEG_ON && neg_conn_can_hold(a->r) && is_direct(a->r) &&
+    return a->conf->persist == NEG_ON && neg_conn_can_hold(a->r) && neg_conn_is_direct(a->r) &&
            !has_begun(a->r);
 }
 
@@ -121,7 +136,7 @@ neg_outcome neg_conn_recall(neg_attempt *a)
     if (!conn || !conn->identity)
         return NEG_UNKNOWN;
     /* Whoever stands between now may have stood there before without a word. */
-    if (conn->identity->expires <= apr_time_now() || !is_direct(a->r)) {
+    if (conn->identity->expires <= apr_time_now() || !neg_conn_is_direct(a->r)) {
         clear(conn);
         return NEG_UNKNOWN;
     }
@@ -146,7 +161,7 @@ void neg_conn_remember(const neg_attempt *a)
 
 void neg_conn_forget(const request_rec *r)
 {
-    neg_conn *conn = r->connection->master ? NULL : find(r);
+    neg_conn *conn = neg_conn_is_stream(r) ? NULL : find(r);
     if (conn)
         clear(conn);
 }
@@ -162,7 +177,7 @@ void neg_conn_hold(const neg_attempt *a, neg_context *context)
 
 neg_context *neg_conn_take(const neg_attempt *a)
 {
-    neg_conn *conn = a->r->connection->master ? NULL : find(a->r);
+    neg_conn *conn = neg_conn_is_stream(a->r) ? NULL : find(a->r);
     neg_context *context = NULL;
     if (!conn || !conn->context)
         return NULL;
@@ -181,13 +196,13 @@ void neg_conn_note_failed(const request_rec *r)
 
 void neg_conn_note_worked(const request_rec *r)
 {
-    neg_conn *conn = r->connection->master ? NULL : find(r);
+    neg_conn *conn = neg_conn_is_stream(r) ? NULL : find(r);
     if (conn)
         conn->failed = 0;
 }
 
 int neg_conn_has_failed(const request_rec *r)
 {
-    neg_conn *conn = r->connection->master ? NULL : find(r);
+    neg_conn *conn = neg_conn_is_stream(r) ? NULL : find(r);
     return conn && conn->failed;
 }

@@ -176,9 +176,14 @@ static neg_outcome hold(neg_attempt *a, neg_context *context)
 {
     if (!neg_conn_can_continue(a->r)) {
         a->exchange->reply.len = 0; /* it would ask for the leg that nothing can carry */
-        return neg_attempt_refuse(a, NEG_CAUSE_CONNECTION,
-                                  "the exchange needs another leg, which only an HTTP/1.1 "
-                                  "connection that stays open can carry (KeepAlive On)");
+        return neg_attempt_refuse(
+            a, NEG_CAUSE_CONNECTION,
+            neg_conn_is_stream(a->r)
+                ? "the exchange needs another leg, which a stream of HTTP/2 cannot carry: the "
+                  "client has to come back with HTTP/1.1, and is told so unless a proxy brought "
+                  "the request"
+                : "the exchange needs another leg, which only an HTTP/1.1 connection that stays "
+                  "open can carry (KeepAlive On)");
     }
     neg_conn_hold(a, context);
     return NEG_CONTINUE;

@@ -357,6 +357,10 @@ neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry
 
 /* ---- connection.c ---- */
 
+/** Whether the request came on a stream of HTTP/2, which is no connection. */
+int neg_conn_is_stream(const request_rec *r);
+/** Whether the client itself is at the other end, as far as can be seen. */
+int neg_conn_is_direct(const request_rec *r);
 /** Whether a context or an identity may be kept on this connection at all (HTTP/1.1, not h2). */
 int neg_conn_can_hold(const request_rec *r);
 /** Whether it will also see the client's next request, as far as can be told before the answer. */

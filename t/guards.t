@@ -19,7 +19,7 @@ my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
 
-plan tests => 41;
+plan tests => 42;
 
 # --- directives --------------------------------------------------------------
 
@@ -216,7 +216,7 @@ sub files_with {
 
 # --- what the documents have -------------------------------------------------
 
-sub documents { return map { "docs/$_.md" } qw(design directives modules variables) }
+sub documents { return map { "docs/$_.md" } qw(design directives modules proxies variables) }
 
 sub section {
     my ($text, $title) = @_;

@@ -21,7 +21,7 @@ sub new {
         timeout => $opt{timeout} || DEFAULT_TIMEOUT,
         buffer  => '',
     }, $class;
-    $self->{socket} = $opt{tls} ? $self->_connect_tls($opt{ca_file}) : $self->_connect;
+    $self->{socket} = $opt{tls} ? $self->_connect_tls($opt{ca_file}, $opt{alpn}) : $self->_connect;
     return $self;
 }
 
@@ -35,7 +35,7 @@ sub _connect {
 }
 
 sub _connect_tls {
-    my ($self, $ca_file) = @_;
+    my ($self, $ca_file, $alpn) = @_;
     require IO::Socket::SSL;    # only tests over TLS need it
     return IO::Socket::SSL->new(
         PeerAddr           => '127.0.0.1',
@@ -45,7 +45,7 @@ sub _connect_tls {
         SSL_verifycn_name  => 'localhost',
         SSL_verifycn_scheme => 'http',
         SSL_ca_file        => $ca_file,
-        SSL_alpn_protocols => ['http/1.1'],
+        SSL_alpn_protocols => [ $alpn || 'http/1.1' ],
     ) || die "TLS to port $self->{port}: ", IO::Socket::SSL::errstr(), "\n";
 }
 
