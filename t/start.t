@@ -13,7 +13,7 @@ use NegTest::Httpd 'httpd_user';
 use NegTest::Keytab qw(write_keytab entry AES128);
 use NegTest::Stage;
 
-plan tests => 129;
+plan tests => 130;
 
 my $root = $> == 0;
 my $user = httpd_user() || getpwuid $>;

@@ -232,7 +232,7 @@ static void the_default_is_known(void **state)
 
 static void an_acceptor_has_one_text(void **state)
 {
-    const neg_acceptor first = {"FILE:/a", "HTTP", NEG_MECH_KRB5, NULL};
+    const neg_acceptor first = {.keytab = "FILE:/a", .acceptor = "HTTP", .mechs = NEG_MECH_KRB5};
     neg_acceptor other = first;
 
     (void)state;
