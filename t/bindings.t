@@ -24,7 +24,7 @@ my %port = map { $_ => free_port() } keys %certificate, 'both';
 my $server = server(conf => join "\n", locations(), map({ tls_host($_, $_) } sort keys %certificate),
     tls_host('both', 'rsa256', 'ec512'))->start;
 
-plan tests => 42;
+plan tests => 45;
 
 # What a client binds to on this connection, by the certificate it was shown.
 sub end_point {
@@ -123,6 +123,38 @@ for my $cipher (qw(ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES128-GCM-SHA256)) {
 }
 
 $server->stop;
+
+# A .htaccess may ask for bindings; the file of a certificate is not its to name.
+{
+    my $htdocs = make_directory("$dir/htdocs");
+    my $write  = sub {
+        my ($name, $text) = @_;
+        open my $out, '>', "$htdocs/$name" or die "$name: $!\n";
+        print $out $text;
+    };
+    chmod 0755, $htdocs, $dir;
+    $write->('index.html', "a page\n");
+    my $other = server(conf => <<"CONF")->start;
+AuthNegotiateKeytab \@keytab\@
+Alias /page "$htdocs"
+<Directory "$htdocs">
+    AllowOverride AuthConfig
+    AuthType Negotiate
+    AuthName test
+    Require valid-user
+</Directory>
+CONF
+    $write->('.htaccess', "AuthNegotiateChannelBinding require\n");
+    my $get = sub {
+        http(port => $other->port)->get('/page/index.html', Authorization => initiator('alice')->authorization)->status;
+    };
+    is $get->(), 401, 'a .htaccess may require bindings';
+    my $log = $other->log->mark;
+    $write->('.htaccess', "AuthNegotiateChannelBinding require $dir/bindings/ec512.crt\n");
+    is $get->(), 500, '... and not name a certificate';
+    like join("\n", $log->wait_for(qr/ChannelBinding/)), qr/may not be named in \.htaccess/, '... which is said';
+    $other->stop;
+}
 
 sub make_directory { mkdir $_[0] or die "$_[0]: $!\n"; return $_[0] }
 
