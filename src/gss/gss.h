@@ -143,6 +143,12 @@ typedef struct neg_ccaches neg_ccaches;
 /** When the child ends, what is left of them is removed.  NULL when APR cannot. */
 neg_ccaches *neg_ccaches_create(apr_pool_t *pchild);
 
+/**
+ * Removes the ccaches of children that are no more: who is killed removes nothing himself.
+ * @return how many they were
+ */
+int neg_ccaches_sweep(apr_pool_t *p, const char *directory);
+
 typedef struct {
     neg_ccaches *all;
     const char *directory;
