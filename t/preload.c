@@ -73,7 +73,10 @@ time_t time(time_t *result)
     return ts.tv_sec;
 }
 
-/* ---- Memory: APR's pools end the process when they get none, so it is krb5's that fails ---- */
+/* ---- Memory ---- */
+
+/* APR's pools end the process when they get none, and so does libkrb5 1.20 here and there
+ * (profile_get_values): then one child is replaced. It is GSSAPI and crypto that fail here. */
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
@@ -87,8 +90,7 @@ static int fails(void *caller)
         return 0;
     if (!dladdr(caller, &info) || !info.dli_fname)
         return 0;
-    if (!strstr(info.dli_fname, "/libgssapi") && !strstr(info.dli_fname, "/libkrb5") &&
-        !strstr(info.dli_fname, "/libk5crypto"))
+    if (!strstr(info.dli_fname, "/libgssapi") && !strstr(info.dli_fname, "/libk5crypto"))
         return 0;
     call = __atomic_fetch_add(&control->calls, 1, __ATOMIC_RELAXED);
     if ((call * 2654435761u >> 8) % control->fail_every)
