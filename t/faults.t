@@ -289,13 +289,13 @@ my $control = "$dir/control";
 sub control {
     my (%now) = @_;
     open my $out, -e $control ? '+<' : '>', $control or die "$control: $!";
-    syswrite $out, pack 'q L L L x4', $now{clock} || 0, $now{fail_every} || 0, 0, 0;
+    syswrite $out, pack 'q L x28', $now{clock} || 0, $now{fail_every} || 0;
     return;
 }
 
 sub failed_allocations {
     open my $in, '<:raw', $control or die "$control: $!";
-    read $in, my $bytes, 20;
+    read $in, my $bytes, 40;
     return (unpack 'q L L L', $bytes)[3];
 }
 

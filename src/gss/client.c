@@ -41,6 +41,28 @@ int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_fail
     return 0;
 }
 
+/*
+ * Without a rule that says otherwise auth_to_local takes the principal's only component as it is.
+ * What the display form escapes in it must not come out as the name of somebody else:
+ * alice\0@EXAMPLE.COM would be alice, and alice\@EXAMPLE.COM@EXAMPLE.COM alice@EXAMPLE.COM.
+ */
+static int has_control_character(const char *principal)
+{
+    for (const char *at = principal; (at = strchr(at, '\\')) && at[1]; at += 2)
+        if (strchr("0ntb", at[1]))
+            return 1;
+    return 0;
+}
+
+static int is_plain(const char *local, const char *principal)
+{
+    const char *forbidden = strchr(principal, '\\') ? "@/\\" : "";
+    for (; *local; local++)
+        if ((unsigned char)*local < ' ' || *local == 0x7f || strchr(forbidden, *local))
+            return 0;
+    return 1;
+}
+
 /* Long enough for any account that getpwnam() could know. */
 #define LOCAL_NAME_MAX 512
 
@@ -51,9 +73,9 @@ const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char 
     krb5_error_code code;
     char local[LOCAL_NAME_MAX];
 
-    if (krb5_parse_name(krb5, principal, &parsed) != 0)
+    if (has_control_character(principal) || krb5_parse_name(krb5, principal, &parsed) != 0)
         return NULL;
     code = krb5_aname_to_localname(krb5, parsed, sizeof(local), local);
     krb5_free_principal(krb5, parsed);
-    return code == 0 && *local ? apr_pstrdup(p, local) : NULL;
+    return code == 0 && *local && is_plain(local, principal) ? apr_pstrdup(p, local) : NULL;
 }

@@ -132,7 +132,8 @@ int neg_context_legs(const neg_context *context);
  */
 int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_failure *failure);
 
-/** The local account that auth_to_local gives a principal, or NULL when no rule fits. */
+/** The local account that auth_to_local gives a principal; NULL when no rule fits, or when it has
+ * control characters, or what the principal's display form escapes. */
 const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char *principal);
 
 /* ---- delegate.c: where delegated credentials go ---- */
