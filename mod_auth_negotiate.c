@@ -58,6 +58,20 @@ static int authorize(request_rec *r)
     return status == HTTP_UNAUTHORIZED ? HTTP_FORBIDDEN : status;
 }
 
+static void sweep_ccaches(apr_pool_t *p, server_rec *s)
+{
+    const apr_array_header_t *sections = neg_config_server(s)->sections;
+    for (int i = 0; i < sections->nelts; i++) {
+        const neg_conf *conf = APR_ARRAY_IDX(sections, i, const neg_section *)->conf;
+        const char *directory = neg_config_delegate_dir(conf);
+        int removed = directory ? neg_ccaches_sweep(p, directory) : 0;
+        if (removed)
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                         "%d delegated tickets of children that were killed are removed from %s",
+                         removed, directory);
+    }
+}
+
 static void init_child(apr_pool_t *pchild, server_rec *servers)
 {
     neg_workers *workers = neg_workers_create(pchild);
@@ -68,6 +82,7 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
         neg_config_server(s)->workers = workers;
         neg_config_server(s)->tally = tally;
         neg_config_server(s)->ccaches = ccaches;
+        sweep_ccaches(pchild, s);
     }
 }
 

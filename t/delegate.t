@@ -95,7 +95,7 @@ my %seen;
 for my $mech (qw(spnego krb5)) {
     my $t = tickets(connection(), '/request', 'alice', delegate => 1, mech => $mech);
     is $t->{status}, 200, "$mech: a client that delegates";
-    like $t->{KRB5CCNAME}, qr{^FILE:\Q$dir\E/a/krb5cc_negotiate_\w{6}$}, '... KRB5CCNAME, in the directory';
+    like $t->{KRB5CCNAME}, qr{^FILE:\Q$dir\E/a/krb5cc_negotiate_\d+_\w{6}$}, '... KRB5CCNAME, in the directory';
     unlike $t->{KRB5CCNAME}, qr/alice|EXAMPLE/, '... with nothing of the client in it';
     is $t->{mode}, '0600', '... for the owner alone';
     is $t->{uid}, $uid, '... who is the server\'s user';

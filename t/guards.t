@@ -19,7 +19,7 @@ my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
 
-plan tests => 42;
+plan tests => 46;
 
 # --- directives --------------------------------------------------------------
 
@@ -113,6 +113,22 @@ is_deeply [ table_of('Control') ], [ controls() ], '... and what the module look
 
     my ($version) = read_file('configure.ac') =~ /AC_INIT\(\[\w+\],\[([\d.]+)\]\)/;
     like read_file('CHANGES'), qr/^\Q$version\E$/m, "CHANGES knows version $version";
+}
+
+# --- docs/THREATS.md ---------------------------------------------------------
+
+{
+    my %causes = map { $_ => 1 } read_file('src/cause.h') =~ /X\(\w+, "([\w-]+)", /g;
+    my @rows   = section(read_file('docs/THREATS.md'), 'Attacks') =~ /^\| (?!Attack |---)(.*) \|$/mg;
+    my (@untested, @unknown);
+    for my $row (@rows) {
+        my ($attack, $answer, $test) = split / \| /, $row;
+        my ($file, $words) = ($test || '') =~ m{^`(t/\w+\.t)`: "(.+)"$};
+        push @untested, $attack if !$file || !-e "$tree/$file" || index(read_file($file), $words) < 0;
+        push @unknown, grep { !$causes{$_} } $answer =~ /\d{3} `([\w-]+)`/g;
+    }
+    is_deeply \@untested, [], 'docs/THREATS.md: each attack has its test, with these words';
+    is_deeply \@unknown, [], '... and a code that there is';
 }
 
 # --- the code ----------------------------------------------------------------
@@ -216,7 +232,7 @@ sub files_with {
 
 # --- what the documents have -------------------------------------------------
 
-sub documents { return map { "docs/$_.md" } qw(design directives modules proxies variables) }
+sub documents { return map { "docs/$_.md" } qw(THREATS design directives modules proxies variables) }
 
 sub section {
     my ($text, $title) = @_;

@@ -51,7 +51,7 @@ int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_fail
  */
 static int is_another_principal(const char *principal, const char *local)
 {
-    return strchr(principal, '\\') && strpbrk(local, "@/\\\b\t\n");
+    return strchr(principal, '\\') && strpbrk(local, "@/\\");
 }
 
 const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char *principal)

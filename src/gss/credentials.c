@@ -206,6 +206,28 @@ static OM_uint32 acquire_elements(OM_uint32 *minor, const neg_acceptor *acceptor
     return major;
 }
 
+/*
+ * Whether SPNEGO will find Kerberos in it: an offer without a token must be answered with "go on".
+ * Each element was acquired by itself.  When memory, file descriptors or the keytab ran out at the
+ * second, it can be had from some other mechanism alone; kept, it would refuse every client for as
+ * long as its thread lives.
+ */
+static OM_uint32 try_offer(OM_uint32 *minor, gss_cred_id_t cred)
+{
+    static const char offer[] = "\x60\x1b\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x11\x30\x0f\xa0\x0d"
+                                "\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
+    gss_buffer_desc input = {sizeof(offer) - 1, (void *)offer};
+    gss_buffer_desc output = GSS_C_EMPTY_BUFFER;
+    gss_ctx_id_t context = GSS_C_NO_CONTEXT;
+    OM_uint32 ignored,
+        major = gss_accept_sec_context(minor, &context, cred, &input, GSS_C_NO_CHANNEL_BINDINGS,
+                                       NULL, NULL, &output, NULL, NULL, NULL);
+    gss_release_buffer(&ignored, &output);
+    if (context != GSS_C_NO_CONTEXT)
+        gss_delete_sec_context(&ignored, &context, GSS_C_NO_BUFFER);
+    return major == GSS_S_COMPLETE ? GSS_S_FAILURE : major; /* it cannot be complete */
+}
+
 static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cred_id_t *cred)
 {
     gss_name_t name;
@@ -216,6 +238,11 @@ static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cre
         return major;
     major = acquire_elements(minor, acceptor, name, cred);
     gss_release_name(&ignored, &name);
+    if (GSS_ERROR(major))
+        return major;
+    major = try_offer(minor, *cred);
+    if (GSS_ERROR(major))
+        gss_release_cred(&ignored, cred);
     return major;
 }
 

@@ -1,10 +1,13 @@
 /* Delegated credentials live in ccaches whose files belong to an identity's pool. */
 
 #include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <apr_file_info.h>
 #include <apr_file_io.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
@@ -82,6 +85,34 @@ static file *note_file(apr_pool_t *p, neg_ccaches *all, char *path)
     return f;
 }
 
+/* ---- What a killed child has left ---- */
+
+#define PREFIX "krb5cc_negotiate_" /* then the child's pid, and six characters */
+
+static int is_orphan(const char *name)
+{
+    char *end;
+    long pid;
+    if (strncmp(name, PREFIX, strlen(PREFIX)) != 0)
+        return 0;
+    pid = strtol(name + strlen(PREFIX), &end, 10);
+    return pid > 0 && *end == '_' && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+int neg_ccaches_sweep(apr_pool_t *p, const char *directory)
+{
+    apr_dir_t *dir;
+    apr_finfo_t entry;
+    int removed = 0;
+    if (apr_dir_open(&dir, directory, p) != APR_SUCCESS)
+        return 0; /* the start has told, and each request that wants to store will */
+    while (apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS)
+        if (is_orphan(entry.name) && unlink(apr_pstrcat(p, directory, "/", entry.name, NULL)) == 0)
+            removed++;
+    apr_dir_close(dir);
+    return removed;
+}
+
 /* ---- Storing ---- */
 
 /* apr_file_mktemp makes the file itself, 0600 and with a name nobody can foresee, so that the name
@@ -89,7 +120,7 @@ static file *note_file(apr_pool_t *p, neg_ccaches *all, char *path)
 static const char *create_file(apr_pool_t *p, const neg_ccache_place *place, file **f)
 {
     char buffer[256];
-    char *path = apr_pstrcat(p, place->directory, "/krb5cc_negotiate_XXXXXX", NULL);
+    char *path = apr_psprintf(p, "%s/" PREFIX "%ld_XXXXXX", place->directory, (long)getpid());
     apr_file_t *handle;
     apr_status_t rv = apr_file_mktemp(
         &handle, path, APR_FOPEN_CREATE | APR_FOPEN_EXCL | APR_FOPEN_WRITE | APR_FOPEN_NOCLEANUP,

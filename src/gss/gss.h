@@ -134,7 +134,8 @@ int neg_context_legs(const neg_context *context);
  */
 int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_failure *failure);
 
-/** The local account that auth_to_local gives a principal, or NULL when no rule fits. */
+/** The local account that auth_to_local gives a principal; NULL when no rule fits, or when it has
+ * control characters, or what the principal's display form escapes. */
 const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char *principal);
 
 /* ---- delegate.c: where delegated credentials go ---- */
@@ -144,6 +145,12 @@ typedef struct neg_ccaches neg_ccaches;
 
 /** When the child ends, what is left of them is removed.  NULL when APR cannot. */
 neg_ccaches *neg_ccaches_create(apr_pool_t *pchild);
+
+/**
+ * Removes the ccaches of children that are no more: who is killed removes nothing himself.
+ * @return how many they were
+ */
+int neg_ccaches_sweep(apr_pool_t *p, const char *directory);
 
 typedef struct {
     neg_ccaches *all;

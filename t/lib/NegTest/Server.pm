@@ -29,6 +29,7 @@ sub new {
         dir   => $opt{dir} || "$stage/servers/$$-$count",
         port  => $opt{port} || free_port(),
         env   => { httpd_env($stage), %{ $opt{env} || {} } },
+        under => $opt{under} || [],
     }, $class;
     make_path($self->{dir});
     $self->{log} = NegTest::Log->new("$self->{dir}/error_log");
@@ -111,7 +112,7 @@ sub start {
 sub try_to_start {
     my ($self) = @_;
     $self->{process} = NegTest::Process->start(
-        [ $self->_command('-DFOREGROUND') ],
+        [ @{ $self->{under} }, $self->_command(@{ $self->{under} } ? '-X' : '-DFOREGROUND') ],
         env    => $self->{env},
         output => "$self->{dir}/output",
     );
@@ -119,9 +120,11 @@ sub try_to_start {
     return $self->{process}->alive && $self->_is_ready;
 }
 
-# It answers before it minds signals; this notice comes after both, at every LogLevel.
+# It answers before it minds signals; this notice comes after both, at every LogLevel, but not with
+# -X.
 sub _is_ready {
     my ($self) = @_;
+    return $self->_answers if @{ $self->{under} };
     return $self->_answers && $self->{log}->text =~ /resuming normal operations/;
 }
 
@@ -211,6 +214,7 @@ NegTest::Server - start, check and stop an httpd of one's own
     $server->dump('NEGOTIATE')->{output};    # httpd -t -D DUMP_NEGOTIATE
     ok !$server->try_to_start; like $server->said, qr/keytab/;
     $server->configure($other_text);         # before the next start
+    NegTest::Server->new(..., under => [qw(valgrind -q)]);    # httpd -X under a tool
 
 The C<env> given is that of httpd alone; a value of undef removes a variable.
 In tests, C<server(...)> of L<NegTest> fills in the stage.

@@ -1,0 +1,132 @@
+/*
+ * LD_PRELOADed into an httpd under test (t/faults.t): a clock that is stepped, memory that runs out
+ * in the Kerberos libraries, and how much is in use. The test says what happens in a file that is
+ * mapped here, in the parent, so that its children see it too.
+ */
+#define _GNU_SOURCE
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#pragma GCC visibility push(default)
+
+struct control {
+    int64_t clock;       /* seconds that the clock is ahead */
+    uint32_t fail_every; /* one of so many allocations fails; 0: none */
+    uint32_t calls, failed;
+    uint32_t ask; /* a process that is to tell its heap, once */
+    uint64_t heap;
+};
+
+static struct control *control;
+
+__attribute__((constructor)) static void map_control(void)
+{
+    const char *name = getenv("NEG_CONTROL");
+    int fd = name ? open(name, O_RDWR) : -1;
+    void *map;
+    if (fd < 0)
+        return;
+    map = mmap(NULL, sizeof(*control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (map != MAP_FAILED)
+        control = map;
+}
+
+/* ---- Bytes in use, told at the next look at the clock (t/valgrind/check-leaks) ---- */
+
+static void tell_heap(void)
+{
+    struct mallinfo2 info;
+    if (!control || !control->ask || control->ask != (uint32_t)getpid())
+        return;
+    info = mallinfo2();
+    control->heap = info.uordblks + info.hblkhd;
+    control->ask = 0;
+}
+
+/* ---- The clock ---- */
+
+int clock_gettime(clockid_t clock, struct timespec *ts)
+{
+    static int (*real)(clockid_t, struct timespec *);
+    int result;
+    tell_heap();
+    if (!real)
+        real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    result = real(clock, ts);
+    if (result == 0 && control && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+        ts->tv_sec += control->clock;
+    return result;
+}
+
+int gettimeofday(struct timeval *restrict tv, void *restrict zone)
+{
+    struct timespec ts;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    tv->tv_sec = ts.tv_sec;
+    tv->tv_usec = ts.tv_nsec / 1000;
+    return 0;
+}
+
+time_t time(time_t *result)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    if (result)
+        *result = ts.tv_sec;
+    return ts.tv_sec;
+}
+
+/* ---- Memory ---- */
+
+/* APR's pools end the process when they get none, and so does libkrb5 1.20 here and there
+ * (profile_get_values): then one child is replaced. It is GSSAPI and crypto that fail here. */
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *block, size_t size);
+
+static int fails(void *caller)
+{
+    Dl_info info;
+    uint32_t call;
+    if (!control || !control->fail_every)
+        return 0;
+    if (!dladdr(caller, &info) || !info.dli_fname)
+        return 0;
+    if (!strstr(info.dli_fname, "/libgssapi") && !strstr(info.dli_fname, "/libk5crypto"))
+        return 0;
+    call = __atomic_fetch_add(&control->calls, 1, __ATOMIC_RELAXED);
+    if ((call * 2654435761u >> 8) % control->fail_every)
+        return 0;
+    __atomic_fetch_add(&control->failed, 1, __ATOMIC_RELAXED);
+    errno = ENOMEM;
+    return 1;
+}
+
+void *malloc(size_t size)
+{
+    return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *block, size_t size)
+{
+    return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(block, size);
+}
