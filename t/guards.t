@@ -19,7 +19,7 @@ my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
 
-plan tests => 46;
+plan tests => 45;
 
 # --- directives --------------------------------------------------------------
 

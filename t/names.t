@@ -1,4 +1,5 @@
-# Principals with odd names: each comes as itself, as one line, and as nobody else.
+# Principals with odd names: each comes as itself, as one line, and as nobody else. Those with control
+# characters do not come in at all.
 
 use strict;
 use warnings;
@@ -6,8 +7,7 @@ use warnings;
 use Apache::Test qw(-withtestmore);
 use NegTest;
 
-# As kadmin and kinit read them; GSSAPI displays them the same way. The third is what a program sees
-# where t/cgi-bin/env.pl escapes a control character.
+# As kadmin and kinit read them; GSSAPI displays them the same way.
 my @names = (
     [ 'a service',           'svc/host.example.test' ],
     [ 'three components',    'a/b/c' ],
@@ -59,8 +59,9 @@ is http(port => $server->port)->get('/alice/env.pl', Authorization => initiator(
 
 for my $case (@names) {
     my ($what, $name) = @$case;
-    my $displayed = "$name\@EXAMPLE.TEST";
-    my $seen      = $displayed =~ s/([\x00-\x1f\x7f])/sprintf '\\x%02x', ord $1/ger;
+    my $refused   = $name =~ /\\[0bnt]|[\x00-\x1f]/;
+    my $seen      = $refused ? undef : "$name\@EXAMPLE.TEST";
+    my $stripped  = $refused ? undef : $name;
     my $ccache    = eval { kdc()->add_principal($name, password => 'secret'); kdc()->kinit($name, password => 'secret', service => 'HTTP/localhost') };
     # (Asked for a ticket by its own ticket, the KDC of 1.20 refuses what it escapes in the PAC.)
     $ccache = undef if $ccache && !eval { NegTest::Initiator->new(ccache => $ccache)->authorization };
@@ -78,12 +79,12 @@ for my $case (@names) {
         is $r->env->{GSS_NAME}, $seen, '... and GSS_NAME';
         ok !$r->header('X-Evil') && !$r->env->{'X-Evil'}, '... in one line';
         ($r) = $ask->('/strip/env.pl');
-        is $r->env->{REMOTE_USER}, $seen =~ s/\@EXAMPLE\.TEST$//r, '... without its realm';
+        is $r->env->{REMOTE_USER}, $stripped, '... without its realm';
         is +($ask->('/alice/env.pl'))[0]->status, 403, '... is not alice';
         ($r, my $http) = $ask->('/keep/env.pl');
         is $http->get('/keep/env.pl')->env->{REMOTE_USER}, $seen, '... the same on a kept connection';
         ($r) = $ask->('/local/env.pl');
-        if ($name =~ m{[/\\\e]} || length $name > 500) { is $r->status, 403, '... and no local name' }
+        if ($refused || $name =~ m{[/\\]} || length $name > 500) { is $r->status, 403, '... and no local name' }
         else { is $r->env->{REMOTE_USER}, $name, '... and its local name' }
     }
 }
