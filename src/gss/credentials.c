@@ -35,7 +35,7 @@ static char oid_spnego[] = "\x2b\x06\x01\x05\x05\x02";           /* 1.3.6.1.5.5.
 gss_OID_desc neg_oid_krb5 = {9, oid_krb5};
 gss_OID_desc neg_oid_spnego = {6, oid_spnego};
 
-static apr_status_t release_credential(void *cred)
+apr_status_t neg_release_credential(void *cred)
 {
     OM_uint32 minor;
     gss_cred_id_t handle = cred;
@@ -283,7 +283,7 @@ gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg
         return GSS_C_NO_CREDENTIAL;
     }
     cached = apr_hash_count(worker->credentials) < CREDENTIALS_MAX;
-    apr_pool_cleanup_register(cached ? worker->pool : p, cred, release_credential,
+    apr_pool_cleanup_register(cached ? worker->pool : p, cred, neg_release_credential,
                               apr_pool_cleanup_null);
     if (cached)
         apr_hash_set(worker->credentials, apr_pstrdup(worker->pool, key), APR_HASH_KEY_STRING,

@@ -177,14 +177,6 @@ const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_c
 
 /* ---- Using it ---- */
 
-static apr_status_t release_credential(void *cred)
-{
-    OM_uint32 minor;
-    gss_cred_id_t handle = cred;
-    gss_release_cred(&minor, &handle);
-    return APR_SUCCESS;
-}
-
 const char *neg_ccache_open(apr_pool_t *p, const char *ccache, gss_cred_id_t *cred)
 {
     gss_key_value_element_desc element = {"ccache", ccache};
@@ -195,6 +187,6 @@ const char *neg_ccache_open(apr_pool_t *p, const char *ccache, gss_cred_id_t *cr
     if (GSS_ERROR(major))
         return apr_psprintf(p, "the ccache %s cannot be opened: %s", ccache,
                             neg_status_text(p, major, minor, &neg_oid_krb5));
-    apr_pool_cleanup_register(p, *cred, release_credential, apr_pool_cleanup_null);
+    apr_pool_cleanup_register(p, *cred, neg_release_credential, apr_pool_cleanup_null);
     return NULL;
 }

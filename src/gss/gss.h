@@ -55,6 +55,9 @@ neg_worker *neg_worker_get(neg_workers *workers);
 gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor,
                                     neg_failure *failure);
 
+/** A pool's cleanup for a gss_cred_id_t. */
+apr_status_t neg_release_credential(void *cred);
+
 /** A text that is equal for two acceptors only when they accept the same; allocated in p. */
 const char *neg_acceptor_key(apr_pool_t *p, const neg_acceptor *acceptor);
 

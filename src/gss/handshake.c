@@ -54,14 +54,6 @@ static apr_status_t release_name(void *name)
     return APR_SUCCESS;
 }
 
-static apr_status_t release_delegated(void *cred)
-{
-    OM_uint32 minor;
-    gss_cred_id_t handle = cred;
-    gss_release_cred(&minor, &handle);
-    return APR_SUCCESS;
-}
-
 static neg_bytes take_buffer(apr_pool_t *p, gss_buffer_t buffer)
 {
     neg_bytes bytes = {NULL, 0};
@@ -103,7 +95,7 @@ static void call_accept(apr_pool_t *p, const neg_leg_input *in, gss_cred_id_t cr
     if (a->name != GSS_C_NO_NAME)
         apr_pool_cleanup_register(p, a->name, release_name, apr_pool_cleanup_null);
     if (a->delegated != GSS_C_NO_CREDENTIAL)
-        apr_pool_cleanup_register(p, a->delegated, release_delegated, apr_pool_cleanup_null);
+        apr_pool_cleanup_register(p, a->delegated, neg_release_credential, apr_pool_cleanup_null);
     *reply = take_buffer(p, &output);
     context->legs++;
 }
