@@ -7,7 +7,6 @@
  */
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_escape.h>
@@ -119,18 +118,6 @@ static void gather(apr_pool_t *p, const neg_leg_input *in, evidence *e)
 
 /* ---- Causes ---- */
 
-static const char *duration(apr_pool_t *p, apr_time_t time)
-{
-    long seconds = labs((long)apr_time_sec(time));
-    if (seconds < 120)
-        return apr_psprintf(p, "%ld seconds", seconds);
-    if (seconds < 2 * 3600)
-        return apr_psprintf(p, "%ld minutes", (seconds + 30) / 60);
-    if (seconds < 48 * 3600)
-        return apr_psprintf(p, "%ld hours", (seconds + 1800) / 3600);
-    return apr_psprintf(p, "%ld days", (seconds + 43200) / 86400);
-}
-
 static const char *whose_ticket(evidence *e)
 {
     return e->client ? apr_pstrcat(e->pool, "the ticket of ", e->client, NULL)
@@ -149,7 +136,7 @@ static const char *explain_replay(evidence *e)
 static const char *explain_skew(evidence *e)
 {
     apr_time_t difference = e->client_time - e->in->now;
-    const char *tolerated = duration(e->pool, neg_worker_clockskew(e->in->worker));
+    const char *tolerated = neg_status_duration(e->pool, neg_worker_clockskew(e->in->worker));
     if (e->client_time == 0)
         return apr_psprintf(e->pool,
                             "the clocks of client and server differ by more than the tolerated "
@@ -158,7 +145,7 @@ static const char *explain_skew(evidence *e)
     return apr_psprintf(e->pool,
                         "the clock of %s's machine is %s %s this server's, and %s are tolerated: "
                         "set both by NTP (or raise clockskew in krb5.conf)",
-                        e->client, duration(e->pool, difference),
+                        e->client, neg_status_duration(e->pool, difference),
                         difference > 0 ? "ahead of" : "behind", tolerated);
 }
 
@@ -168,8 +155,9 @@ static const char *explain_expired(evidence *e)
     if (e->client)
         since = apr_psprintf(
             e->pool, " %s ago",
-            duration(e->pool, e->in->now - apr_time_from_sec(
-                                               (apr_uint32_t)e->ticket->enc_part2->times.endtime)));
+            neg_status_duration(
+                e->pool,
+                e->in->now - apr_time_from_sec((apr_uint32_t)e->ticket->enc_part2->times.endtime)));
     return apr_psprintf(e->pool,
                         "%s ended%s: the user gets a new one with kinit or by locking and "
                         "unlocking the desktop; if it is new, one of the clocks is wrong",
@@ -307,6 +295,17 @@ static void explain_wrong_key(evidence *e, neg_failure *failure)
         e->server, e->keytab_name);
 }
 
+/* GSSAPI found no key, and a moment later the keytab has the one that opens the ticket. */
+static void explain_changed(evidence *e, neg_failure *failure)
+{
+    failure->cause = NEG_CAUSE_KEYTAB;
+    failure->text = apr_psprintf(
+        e->pool,
+        "the keytab %s changed while %s was checked; it is good now, and the next token will be "
+        "accepted. Put a new keytab into its place with mv, which takes no time",
+        e->keytab_name, whose_ticket(e));
+}
+
 static int serves_anybody(const evidence *e, const apr_array_header_t *entries)
 {
     for (int i = 0; i < entries->nelts; i++)
@@ -317,7 +316,7 @@ static int serves_anybody(const evidence *e, const apr_array_header_t *entries)
 }
 
 /* @return whether the keys explain the refusal */
-static int explain_keys(evidence *e, neg_failure *failure)
+static int explain_keys(evidence *e, const char *text, neg_failure *failure)
 {
     key_match match = {0};
     apr_array_header_t *entries;
@@ -344,6 +343,8 @@ static int explain_keys(evidence *e, neg_failure *failure)
         explain_enctype(e, &match, failure);
     else if (!e->client)
         explain_wrong_key(e, failure);
+    else if (neg_status_is(text, KRB5KRB_AP_ERR_NOKEY) || strstr(text, "keytab"))
+        explain_changed(e, failure);
     else
         return 0;
     return 1;
@@ -412,6 +413,6 @@ void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure 
             return;
         }
     }
-    if (!explain_keys(e, failure))
+    if (!explain_keys(e, text, failure))
         explain_rest(e, refusal, text, failure);
 }

@@ -222,6 +222,9 @@ const char *neg_status_minor_text(apr_pool_t *p, OM_uint32 minor, gss_OID mech);
 /** Whether the text of a minor status is that of a krb5 or system error. */
 int neg_status_is(const char *text, krb5_error_code code);
 
+/** A span of time in words, without its sign: "12 minutes".  In p. */
+const char *neg_status_duration(apr_pool_t *p, apr_time_t time);
+
 /* ---- explain.c: status -> cause and remedy ---- */
 
 /** What GSSAPI answered, and what it was asked: all that an explanation can be made of. */

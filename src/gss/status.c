@@ -1,5 +1,6 @@
 /* Status codes in words. */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -55,4 +56,16 @@ int neg_status_is(const char *text, krb5_error_code code)
 {
     const char *words = error_message(code);
     return strncmp(text, words, strlen(words)) == 0;
+}
+
+const char *neg_status_duration(apr_pool_t *p, apr_time_t time)
+{
+    long seconds = labs((long)apr_time_sec(time));
+    if (seconds < 120)
+        return apr_psprintf(p, "%ld seconds", seconds);
+    if (seconds < 2 * 3600)
+        return apr_psprintf(p, "%ld minutes", (seconds + 30) / 60);
+    if (seconds < 48 * 3600)
+        return apr_psprintf(p, "%ld hours", (seconds + 1800) / 3600);
+    return apr_psprintf(p, "%ld days", (seconds + 43200) / 86400);
 }
