@@ -107,6 +107,7 @@ neg_identity *neg_identity_dup(apr_pool_t *p, const neg_identity *identity)
     copy->name = apr_pstrdup(p, identity->name);
     copy->realm = apr_pstrdup(p, identity->realm);
     copy->acceptor = apr_pstrdup(p, identity->acceptor);
+    copy->channel = apr_pstrdup(p, identity->channel);
     copy->ccache_dir = apr_pstrdup(p, identity->ccache_dir);
     copy->ccache = apr_pstrdup(p, identity->ccache);
     return copy; /* scheme and mechanism are constants */
@@ -129,6 +130,10 @@ const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *
         return "it was proven for another AuthName or server";
     if (conf->require_tls == NEG_ON && !identity->tls)
         return "it was proven without TLS, which AuthNegotiateRequireTLS asks for here";
+    if (neg_config_binding(conf) != NEG_BINDING_OFF &&
+        strcmp(identity->channel, neg_config_channel(conf)) != 0)
+        return "its channel bindings were not looked at, or held against another certificate "
+               "(AuthNegotiateChannelBinding)";
     if (neg_config_binding(conf) == NEG_BINDING_REQUIRE && !identity->bound)
         return "it was proven without channel bindings, which AuthNegotiateChannelBinding asks "
                "for here";

@@ -107,6 +107,15 @@ neg_binding_mode neg_config_binding(const neg_conf *conf)
     return conf->channel_binding ? conf->channel_binding->mode : NEG_BINDING_OPTIONAL;
 }
 
+const char *neg_config_channel(const neg_conf *conf)
+{
+    if (neg_config_binding(conf) == NEG_BINDING_OFF)
+        return "off";
+    if (conf->channel_binding && conf->channel_binding->certificate)
+        return conf->channel_binding->certificate;
+    return "own";
+}
+
 const char *neg_config_user_text(const neg_conf *conf)
 {
     return conf->user ? conf->user->text : "principal";

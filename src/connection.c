@@ -18,6 +18,7 @@ typedef struct {
     neg_context *context; /* half-open */
     const char *space;    /* where it was begun */
     const char *acceptor; /* with which credential */
+    const char *channel;  /* against which its bindings were held; a later leg has none */
     int failed;           /* stays when the rest is forgotten */
 } neg_conn;
 
@@ -173,6 +174,7 @@ void neg_conn_hold(const neg_attempt *a, neg_context *context)
     conn->context = neg_context_move(context, conn->pool);
     conn->space = apr_pstrdup(conn->pool, a->space);
     conn->acceptor = apr_pstrdup(conn->pool, a->acceptor_key);
+    conn->channel = apr_pstrdup(conn->pool, neg_config_channel(a->conf));
 }
 
 neg_context *neg_conn_take(const neg_attempt *a)
@@ -182,7 +184,8 @@ neg_context *neg_conn_take(const neg_attempt *a)
     if (!conn || !conn->context)
         return NULL;
     if (conn->server == a->r->server && strcmp(conn->space, a->space) == 0 &&
-        strcmp(conn->acceptor, a->acceptor_key) == 0)
+        strcmp(conn->acceptor, a->acceptor_key) == 0 &&
+        strcmp(conn->channel, neg_config_channel(a->conf)) == 0)
         context = neg_context_move(conn->context, neg_attempt_pool(a));
     clear(conn);
     return context;

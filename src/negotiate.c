@@ -139,6 +139,7 @@ static const neg_identity *identity_of(const neg_attempt *a, const neg_client *c
     identity->acceptor = a->acceptor_key;
     identity->expires = client->expires;
     identity->tls = ap_ssl_conn_is_ssl(a->r->connection);
+    identity->channel = neg_config_channel(a->conf);
     identity->bound = client->bound;
     identity->ccache_dir = neg_config_delegate_dir(a->conf);
     identity->ccache_perms = neg_config_perms(a->conf);

@@ -154,7 +154,8 @@ typedef struct {
     const char *acceptor;   /**< neg_acceptor_key() of the credential that accepted */
     apr_time_t expires;     /**< never later than the ticket */
     int tls;                /**< proven over TLS */
-    int bound;              /**< and to the channel (RFC 5929) */
+    const char *channel;    /**< neg_config_channel() of where it was proven */
+    int bound;              /**< and to that channel (RFC 5929) */
     const char *ccache_dir; /**< where a delegated credential would have been stored, or NULL */
     neg_perms ccache_perms; /**< and for whom */
     const char *ccache;     /**< the delegated credential, or NULL */
@@ -242,6 +243,8 @@ neg_perms neg_config_perms(const neg_conf *conf);
 unsigned neg_config_mechs(const neg_conf *conf);
 const char *neg_config_user_text(const neg_conf *conf);
 neg_binding_mode neg_config_binding(const neg_conf *conf);
+/** What a token's bindings are held against: off, own (the connection's) or a certificate's path. */
+const char *neg_config_channel(const neg_conf *conf);
 
 /* ---- check.c ---- */
 
@@ -371,7 +374,8 @@ int neg_conn_may_remember(const neg_attempt *a);
 neg_outcome neg_conn_recall(neg_attempt *a);
 /** Keeps a half-open context for the next request. */
 void neg_conn_hold(const neg_attempt *a, neg_context *context);
-/** Takes a half-open context out, if it was begun in this space with this acceptor; else NULL. */
+/** Takes a half-open context out, if it was begun in this space, with this acceptor and
+ * these channel bindings; else NULL. */
 neg_context *neg_conn_take(const neg_attempt *a);
 /** Forgets everything and gives the pool that the next identity will live in; remember follows. */
 apr_pool_t *neg_conn_renew(const neg_attempt *a);

@@ -24,7 +24,7 @@ my %port = map { $_ => free_port() } keys %certificate, 'both';
 my $server = server(conf => join "\n", locations(), map({ tls_host($_, $_) } sort keys %certificate),
     tls_host('both', 'rsa256', 'ec512'))->start;
 
-plan tests => 45;
+plan tests => 59;
 
 # What a client binds to on this connection, by the certificate it was shown.
 sub end_point {
@@ -112,6 +112,37 @@ for my $cipher (qw(ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES128-GCM-SHA256)) {
     is $r->status, 200, '... again';
     is $r->env->{NEGOTIATE_CHANNEL_BOUND}, 1, '... and is known to be bound';
 }
+
+# ... and by which rule: what nobody looked at, or what was held against another certificate, is not
+# good where the client's bindings have to be those of this channel.
+{
+    my $relay = end_point(tls('ec512'), \&sha512);
+    my $http  = tls('rsa256');
+    is ask($http, '/off/persist', bindings => $relay)->status, 200, 'off: a relayed token enters';
+    is $http->get('/off/persist/env.pl')->status, 200, '... and lasts there';
+    is $http->get('/optional/persist/env.pl')->status, 401, '... and not where bindings are looked at';
+    is $http->get('/require/persist/env.pl')->status, 401, '... nor where they are required';
+    $http = tls('rsa256');
+    is ask($http, '/front/persist', bindings => $relay)->status, 200, 'bound to the certificate in front';
+    is $http->get('/front/persist/env.pl')->status, 200, '... it lasts there';
+    is $http->get('/require/persist/env.pl')->status, 401, '... and is not bound to this channel';
+    is $http->get('/optional/persist/env.pl')->status, 401, '... optional or not';
+    is $http->get('/off/persist/env.pl')->status, 200, '... but enough where nobody looks';
+}
+
+# Bindings are in the first leg: one that was made elsewhere is not continued here.
+for my $case ([ '/off', '/optional', 'ec512' ], [ '/front', '/require', 'ec512' ], [ '/require', '/require', 'rsa256' ]) {
+    my ($first, $second, $certificate) = @$case;
+    my $bindings = end_point(tls($certificate), $certificate{$certificate}{hash});
+    my $http     = tls('rsa256');
+    my $gss      = initiator('alice', dce => 1, bindings => $bindings);
+    my $token    = $http->get("$first/env.pl", Authorization => $gss->authorization)->token;
+    my $r        = $http->get("$second/env.pl", Authorization => $gss->authorization($token));
+    is $r->status, $first eq $second ? 200 : 401, "two legs, $first and $second";
+    is $r->env->{NEGOTIATE_CHANNEL_BOUND}, 1, '... bound' if $first eq $second;
+}
+is ask(tls('rsa256'), '/require', dce => 1, bindings => 'tls-server-end-point:nonsense')->status, 401,
+  'two legs, the first with other bindings';
 
 # TLS ends in front of httpd: its certificate is named.
 {
