@@ -16,7 +16,7 @@ use Time::HiRes qw(sleep time);
 
 use constant CLIENTS => 4;
 
-plan tests => 9;
+plan tests => 10;
 
 my $root = $> == 0;
 my $under_sanitizer = $ENV{NEG_SANITIZE_PRELOAD} ? 1 : 0;
@@ -261,6 +261,27 @@ subtest 'a child is killed' => sub {
       'what is not of that name is nobody\'s to remove';
     $server->start;
 };
+
+# Processes of a container have the same few numbers each time.
+SKIP: {
+    skip 'unshare(1) makes no process namespace here', 1 if !$root || !run([qw(unshare -p -f true)])->{ok};
+    skip 'a leak checker cannot be process 1', 1 if $under_sanitizer;
+    subtest 'a container is killed, and started again' => sub {
+        my $container = server(conf => $conf, under => [qw(unshare -p -f)])->start;
+        unlink map { "$dir/ccaches/$_" } ccaches();
+        my $http = http(port => $container->port);
+        is $http->get('/persist/plain.txt', Authorization => token(delegate => 1))->status, 200, 'a ticket';
+        my @lost = ccaches();
+        like "@lost", qr/^krb5cc_negotiate_1_\w{6}$/, '... of process 1';
+        kill KILL => $container->children;    # unshare(1) only waits for it
+        ok wait_until(sub { !$container->running }, 10), '... that is killed';
+        is_deeply [ccaches()], \@lost, '... and leaves it';
+        $container->start;
+        ok wait_until(sub { !ccaches() }, 10), 'the next process 1 removes it';
+        kill KILL => $container->children;
+        wait_until(sub { !$container->running }, 10);
+    };
+}
 
 # --- the replay cache --------------------------------------------------------
 

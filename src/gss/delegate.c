@@ -89,6 +89,8 @@ static file *note_file(apr_pool_t *p, neg_ccaches *all, char *path)
 
 #define PREFIX "krb5cc_negotiate_" /* then the child's pid, and six characters */
 
+/* Of a process that is no more.  At its start a process has none of its own: what has its number is
+ * of another that had it before, as after each restart of a container. */
 static int is_orphan(const char *name)
 {
     char *end;
@@ -96,7 +98,9 @@ static int is_orphan(const char *name)
     if (strncmp(name, PREFIX, strlen(PREFIX)) != 0)
         return 0;
     pid = strtol(name + strlen(PREFIX), &end, 10);
-    return pid > 0 && *end == '_' && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    if (pid <= 0 || *end != '_')
+        return 0;
+    return pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
 }
 
 int neg_ccaches_sweep(apr_pool_t *p, const char *directory)
