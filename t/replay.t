@@ -24,7 +24,7 @@ my $dir       = stage_dir() . '/replay';
 mkdir $dir or die "$dir: $!\n";
 chmod 0711, $dir;
 
-plan tests => 37 + 41 * @PROVIDERS;
+plan tests => 39 + 41 * @PROVIDERS;
 
 # --- httpds ------------------------------------------------------------------
 
@@ -153,6 +153,31 @@ CONF
     my $r = http(port => $server->port)->get('/auth/', Authorization => negotiate(token()));
     is $r->status, 403, 'none, in the clear: refused, whatever a .htaccess says';
     is_deeply [ $r->challenges ], [], '... without a challenge';
+    $server->stop;
+}
+
+# What TLS does not protect: a token for the same key that was sent elsewhere in the clear.
+{
+    my $port   = free_port();
+    my $server = server(conf => <<"CONF")->start;
+$LOCATION
+Listen 127.0.0.1:$port
+<VirtualHost 127.0.0.1:$port>
+    ServerName localhost:$port
+    AuthNegotiateReplayCache none
+    <Location />
+        AuthNegotiateRequireTLS On
+    </Location>
+    SSLEngine On
+    SSLCertificateFile "\@stage\@/tls/server.crt"
+    SSLCertificateKeyFile "\@stage\@/tls/server.key"
+</VirtualHost>
+CONF
+    my $token = token();
+    is send_token($server, $token)->status, 200, 'default, in the clear';
+    is(NegTest::HTTP->new(port => $port, tls => 1, ca_file => stage_dir() . '/tls/ca.crt')
+          ->get('/auth/env.pl', Authorization => negotiate($token))->status,
+        200, '... is good again at a virtual host with none, as the documentation says');
     $server->stop;
 }
 
