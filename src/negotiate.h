@@ -243,7 +243,7 @@ neg_perms neg_config_perms(const neg_conf *conf);
 unsigned neg_config_mechs(const neg_conf *conf);
 const char *neg_config_user_text(const neg_conf *conf);
 neg_binding_mode neg_config_binding(const neg_conf *conf);
-/** What a token's bindings are held against: off, own (the connection's) or a certificate's path. */
+/** What bindings are held against: off, own (the connection's) or a certificate's path. */
 const char *neg_config_channel(const neg_conf *conf);
 
 /* ---- check.c ---- */
@@ -336,10 +336,8 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
 /* ---- binding.c ---- */
 
 const char *neg_binding_set(cmd_parms *cmd, void *conf, const char *mode, const char *file);
-/**
- * The channel bindings of this request's connection, empty when it has none.
- * @return NULL, or a sentence in the request's pool
- */
+/** The channel bindings of this request's connection, empty when it has none.
+ * @return NULL, or a sentence in the request's pool */
 const char *neg_binding_find(const neg_attempt *a, neg_worker *worker, neg_bytes *bindings);
 
 /* ---- replay.c ---- */
@@ -374,8 +372,7 @@ int neg_conn_may_remember(const neg_attempt *a);
 neg_outcome neg_conn_recall(neg_attempt *a);
 /** Keeps a half-open context for the next request. */
 void neg_conn_hold(const neg_attempt *a, neg_context *context);
-/** Takes a half-open context out, if it was begun in this space, with this acceptor and
- * these channel bindings; else NULL. */
+/** Takes a half-open context out, if begun with this space, acceptor and channel; else NULL. */
 neg_context *neg_conn_take(const neg_attempt *a);
 /** Forgets everything and gives the pool that the next identity will live in; remember follows. */
 apr_pool_t *neg_conn_renew(const neg_attempt *a);
