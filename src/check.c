@@ -112,6 +112,12 @@ static int check_ccache_directory(checks *c, const char *where, const neg_conf *
                          directory, c->user, directory);
     if (why)
         note(c->errors, where, why);
+    else if (info.st_mode & S_IWGRP)
+        note(c->warnings, where,
+             apr_psprintf(c->pool,
+                          "the group of the directory %s can put other files into the places of "
+                          "users' tickets: chmod g-w %s",
+                          directory, directory));
     return why == NULL;
 }
 

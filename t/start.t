@@ -13,7 +13,7 @@ use NegTest::Httpd 'httpd_user';
 use NegTest::Keytab qw(write_keytab entry AES128);
 use NegTest::Stage;
 
-plan tests => 130;
+plan tests => 132;
 
 my $root = $> == 0;
 my $user = httpd_user() || getpwuid $>;
@@ -227,6 +227,11 @@ sub delegating { return location('/x', "AuthNegotiateDelegate FILE:$delegated/$_
     mkdir "$delegated/good";
     NegTest::Stage->give_to_httpd("$delegated/good", 0700);
     runs_check('a private directory for ccaches', delegating('good'));
+    chmod 0770, "$delegated/good";
+    my $group = server(conf => delegating('good'))->check;
+    ok $group->{ok}, 'a directory that its group can write to: httpd -t succeeds';
+    like $group->{output}, qr/AuthNegotiateDelegate .*the group of the directory .*chmod g-w/, '... with a warning';
+    chmod 0700, "$delegated/good";
     runs_check('delegation is off', location('/x', 'AuthNegotiateDelegate off'));
 
     my $server = stops_check('a missing directory', delegating('none'), qr/AuthNegotiateDelegate/,
