@@ -264,8 +264,8 @@ sub delegating { return location('/x', "AuthNegotiateDelegate FILE:$delegated/$_
         skip 'only root can make a directory of another user', 3 if !$root;
         mkdir "$delegated/theirs";
         chown((getpwnam 'daemon')[2], (getpwnam $user)[3], "$delegated/theirs");
-        chmod 0770, "$delegated/theirs";
-        stops_check('a directory of another user, writable by group', delegating('theirs'),
+        chmod 0750, "$delegated/theirs";
+        stops_check('a directory of another user', delegating('theirs'),
             qr/AuthNegotiateDelegate/, qr/belongs to another user/, qr/chown \S+.*chmod 700/);
     }
     stops_check('for the whole server', "AuthNegotiateDelegate FILE:$delegated/none\n" . location('/x'),
