@@ -6,6 +6,7 @@
 #include <http_protocol.h>
 
 #include "negotiate.h"
+#include "token.h"
 
 static const char *authenticate_header(const request_rec *r)
 {

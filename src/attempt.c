@@ -6,6 +6,7 @@
 #include <http_request.h>
 #include <http_ssl.h>
 
+#include "credentials.h"
 #include "negotiate.h"
 
 /* ---- Requests, their ancestors and their attempts ---- */

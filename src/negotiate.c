@@ -3,7 +3,9 @@
 #include <apr_strings.h>
 #include <http_ssl.h>
 
+#include "credentials.h"
 #include "negotiate.h"
+#include "token.h"
 
 /* SPNEGO with Kerberos needs three legs at most; DCE style and mechListMIC stay below this too. */
 #define LEGS_MAX 8

@@ -17,7 +17,6 @@
 #include "cause.h"
 #include "gss.h"
 #include "mod_auth_negotiate.h"
-#include "token.h"
 
 /* The one symbol that httpd looks for; everything else stays inside (-fvisibility=hidden). */
 extern module AP_MODULE_DECLARE_DATA auth_negotiate_module __attribute__((visibility("default")));

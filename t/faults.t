@@ -409,15 +409,6 @@ subtest 'a token in many pieces' => sub {
 
 # One costs about what its connection costs, each connection can have one, and httpd bounds
 # connections and the time that they may be idle: there is no other limit, and none is needed.
-sub memory {
-    my $kilobytes = 0;
-    for my $pid ($server->children) {
-        open my $in, '<', "/proc/$pid/status" or next;
-        /^RssAnon:\s+(\d+)/ and $kilobytes += $1 while <$in>;
-    }
-    return $kilobytes;
-}
-
 SKIP: {
     skip 'prefork holds a process for each connection', 1 if mpm() eq 'prefork';
     my $many = $ENV{NEG_SLOW} ? 10_000 : 800;
@@ -431,15 +422,15 @@ SKIP: {
         };
         my (undef, @warm) = $open->($many / 2);
         @warm = ();
-        my $none = memory();
+        my $none = $server->memory;
         my ($idle, @idle) = $open->($many);
-        my $plain = memory() - $none;
+        my $plain = $server->memory - $none;
         @idle = ();
         $open->($many / 2, Authorization => $offer);
         sleep 0.5;
-        my $before = memory();
+        my $before = $server->memory;
         my ($answered, @half) = $open->($many, Authorization => $offer);
-        my $grown = memory() - $before;
+        my $grown = $server->memory - $before;
         is $answered, $many, 'all are answered';
         my $krb5 = NegTest::Initiator->new(ccache => $ccache, target => $target, mech => 'krb5');
         is $half[ $many / 2 ]->get($page, Authorization => negotiate(neg_token_resp(token => $krb5->step)))->status, 200,

@@ -263,15 +263,6 @@ survived 'deep nesting', 200, 401;
 
 # --- memory --------------------------------------------------------------------------
 
-sub memory {
-    my $kilobytes = 0;
-    for my $pid ($server->children) {
-        open my $in, '<', "/proc/$pid/status" or next;
-        /^RssAnon:\s+(\d+)/ and $kilobytes += $1 while <$in>;
-    }
-    return $kilobytes;
-}
-
 # One connection that never ends, as an attacker would keep it.
 SKIP: {
     skip 'the sanitizer keeps what is freed', 1 if $under_sanitizer;
@@ -286,9 +277,9 @@ SKIP: {
         }
     };
     $torture->(400);
-    my $before = memory();
+    my $before = $server->memory;
     $torture->(1_200);
-    my $growth = memory() - $before;
+    my $growth = $server->memory - $before;
     cmp_ok $growth, '<', 200, "7200 hostile requests on one connection: $growth kB more";
 }
 survived 'a connection that never ends', 401;

@@ -1,5 +1,5 @@
 /**
- * What a client wrote after "Authorization:", taken apart without GSSAPI.
+ * What kind of token a client sent, found out without GSSAPI.
  *
  * GSSAPI and its mechanism plugins are not the place for bytes from strangers that are not even
  * tokens, so everything that can be refused by its form is refused here.
@@ -7,18 +7,7 @@
 #ifndef NEG_CORE_TOKEN_H
 #define NEG_CORE_TOKEN_H
 
-#include <apr_pools.h>
-
 #include "bytes.h"
-
-/** The longest token that is looked at.  Windows itself stops at 65535 (MaxTokenSize). */
-#define NEG_TOKEN_MAX 65535
-
-/** A credentials line (RFC 9110 section 11.4): `auth-scheme 1*SP token68`. */
-typedef struct {
-    const char *scheme;  /**< as the client spelled it; compare without case */
-    const char *token68; /**< "" when nothing follows the scheme */
-} neg_credentials;
 
 /** What kind of message a decoded token is, as far as its outermost bytes tell. */
 typedef enum {
@@ -34,27 +23,8 @@ typedef enum {
 /** A classified token.  Every span points into the bytes that were classified. */
 typedef struct {
     neg_token_kind kind;
-    int spnego;       /**< the client speaks SPNEGO, so it understands a SPNEGO reject */
     neg_bytes ap_req; /**< the KRB_AP_REQ inside (RFC 4120 5.5.1); empty when there is none */
 } neg_token;
-
-/**
- * Takes a credentials line apart.
- * @param p    owns the strings in *out
- * @param line the header's value
- * @return NULL, or a static sentence that says what is wrong; *out is then untouched.
- *
- * A comma tells of a second Authorization line (httpd joins them) and has a sentence of its own.
- */
-const char *neg_credentials_parse(apr_pool_t *p, const char *line, neg_credentials *out);
-
-/**
- * Decodes token68 as strict base64 (RFC 4648 section 4: alphabet, padding, zero pad bits).
- * @param p owns the bytes in *out
- * @return NULL, or a static sentence; *out is then untouched.  Longer than NEG_TOKEN_MAX is
- * refused.
- */
-const char *neg_token_decode(apr_pool_t *p, const char *token68, neg_bytes *out);
 
 /**
  * Tells what kind of token these bytes are; the outer framing must be whole and exact DER.

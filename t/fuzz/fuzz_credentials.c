@@ -3,7 +3,7 @@
 
 #include <apr_base64.h>
 
-#include "token.h"
+#include "credentials.h"
 
 /** Strict base64 has one spelling: what was accepted is what an encoder makes. */
 static void check_decode(apr_pool_t *pool, const char *token68)

@@ -1,5 +1,7 @@
 #include "testing.h"
 
+#include <apr_file_io.h>
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -100,7 +102,7 @@ static void long_listings_are_cut(void **state)
 /* ---- Files ---- */
 
 static krb5_context krb5;
-static char path[] = "/tmp/test_keytab-XXXXXX";
+static char *path; /* a new file where the system wants such */
 
 static const char *name(void)
 {
@@ -289,19 +291,31 @@ static void a_status_says_what_it_can(void **state)
     assert_non_null(strstr(neg_status_text(pool, GSS_S_FAILURE, 0, NULL), "Unspecified"));
 }
 
+/* A new, empty file; the pool that tests share is emptied between them. */
+static int make_file(void)
+{
+    const char *directory;
+    int fd;
+    if (apr_temp_dir_get(&directory, pool) != APR_SUCCESS)
+        return -1;
+    path = strdup(apr_pstrcat(pool, directory, "/test_keytab-XXXXXX", NULL));
+    fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
 static int set_up(void **state)
 {
-    int fd = mkstemp(path);
     (void)state;
     setenv("KRB5_CONFIG", "/dev/null", 1);
     setenv("LC_ALL", "C", 1);
-    return fd < 0 || close(fd) != 0 || krb5_init_context(&krb5) != 0;
+    return make_file() != 0 || krb5_init_context(&krb5) != 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
     unlink(path);
+    free(path);
     krb5_free_context(krb5);
     return 0;
 }

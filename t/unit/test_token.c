@@ -2,198 +2,6 @@
 
 #include "token.h"
 
-/* ---- the credentials line ------------------------------------------------------------------ */
-
-static void parses(const char *line, const char *scheme, const char *token68)
-{
-    neg_credentials credentials = {NULL, NULL};
-
-    assert_null(neg_credentials_parse(pool, line, &credentials));
-    assert_string_equal(credentials.scheme, scheme);
-    assert_string_equal(credentials.token68, token68);
-}
-
-static void refuses_line(const char *line, const char *part)
-{
-    neg_credentials credentials = {"untouched", "too"};
-
-    assert_says(neg_credentials_parse(pool, line, &credentials), part);
-    assert_string_equal(credentials.scheme, "untouched");
-    assert_string_equal(credentials.token68, "too");
-}
-
-static void takes_credentials_apart(void **state)
-{
-    (void)state;
-    parses("Negotiate YIIB", "Negotiate", "YIIB");
-    parses("nEGOTIATE YIIBAA==", "nEGOTIATE", "YIIBAA==");
-    parses("Basic YTpi", "Basic", "YTpi");
-    parses("Bearer a-._~+/Z09=", "Bearer", "a-._~+/Z09=");
-    parses("Negotiate    YIIB", "Negotiate", "YIIB");
-    parses("x!#$%&'*+-.^_`|~ YIIB", "x!#$%&'*+-.^_`|~", "YIIB");
-}
-
-static void a_scheme_may_stand_alone(void **state)
-{
-    (void)state;
-    parses("Negotiate", "Negotiate", "");
-    parses("Negotiate ", "Negotiate", "");
-}
-
-static void whitespace_around_a_field_is_no_part_of_it(void **state)
-{
-    (void)state;
-    parses(" \tNegotiate YIIB\t ", "Negotiate", "YIIB");
-    parses("Negotiate \t", "Negotiate", "");
-}
-
-static void a_comma_tells_of_a_second_line(void **state)
-{
-    (void)state;
-    refuses_line("Negotiate YIIB, Basic YTpi", "more than one Authorization line");
-    refuses_line("Negotiate YIIB, Negotiate YIIB", "more than one Authorization line");
-    refuses_line("Negotiate YIIB,", "more than one Authorization line");
-    refuses_line(",Negotiate YIIB", "more than one Authorization line");
-    refuses_line(",", "more than one Authorization line");
-    refuses_line("Digest username=\"a\", realm=\"b\"", "scheme with parameters");
-}
-
-static void refuses_lines_of_another_form(void **state)
-{
-    (void)state;
-    refuses_line("", "do not start with");
-    refuses_line("   ", "do not start with");
-    refuses_line("=YIIB", "do not start with");
-    refuses_line("\"Negotiate\" YIIB", "do not start with");
-    refuses_line("Negotiate/YIIB", "not followed by a space");
-    refuses_line("Negotiate=YIIB", "more than");
-    refuses_line("Negotiate\tYIIB", "more than");
-    refuses_line("Negotiate \tYIIB", "more than");
-    refuses_line("Negotiate YI IB", "more than");
-    refuses_line("Negotiate YI=IB", "more than");
-    refuses_line("Negotiate =", "more than");
-    refuses_line("Negotiate YIIB\r\nX: y", "more than");
-    refuses_line("Negotiate YIIB\x01", "more than");
-    refuses_line("Negotiate YI\xc3\xa4", "more than");
-    refuses_line("Neg\xc3\xb6tiate YIIB", "more than");
-    refuses_line("Negotiate realm=\"b\"", "more than");
-}
-
-/* ---- base64 -------------------------------------------------------------------------------- */
-
-static void decodes(const char *text, neg_bytes wanted)
-{
-    char *copy = strdup(text);
-    neg_bytes got = BYTES("untouched");
-
-    assert_null(neg_token_decode(pool, copy, &got));
-    assert_same_bytes(got, wanted);
-    free(copy);
-}
-
-static void refuses_base64(const char *text, const char *part)
-{
-    char *copy = strdup(text);
-    neg_bytes got = BYTES("untouched");
-
-    assert_says(neg_token_decode(pool, copy, &got), part);
-    assert_same_bytes(got, BYTES("untouched"));
-    free(copy);
-}
-
-static void decodes_base64(void **state)
-{
-    (void)state;
-    decodes("", NOTHING); /* RFC 4648 section 10 */
-    decodes("Zg==", BYTES("f"));
-    decodes("Zm8=", BYTES("fo"));
-    decodes("Zm9v", BYTES("foo"));
-    decodes("Zm9vYg==", BYTES("foob"));
-    decodes("Zm9vYmE=", BYTES("fooba"));
-    decodes("Zm9vYmFy", BYTES("foobar"));
-    decodes("+/+/", BYTES("\xfb\xff\xbf"));
-    decodes("AAAA", BYTES("\0\0\0"));
-    decodes("oQcwBaADCgEC", neg_token_spnego_reject);
-}
-
-static void refuses_characters_outside_the_alphabet(void **state)
-{
-    (void)state;
-    refuses_base64("Zm9v Zm9v", "base64 does not have");
-    refuses_base64(" Zm9v", "base64 does not have");
-    refuses_base64("Zm9v\n", "base64 does not have");
-    refuses_base64("Zm9v\r\nZm9v", "base64 does not have");
-    refuses_base64("Zm9\tv", "base64 does not have");
-    refuses_base64("Zm9\x80", "base64 does not have");
-    refuses_base64("Zm9.", "base64 does not have");
-    refuses_base64("Zm9~", "base64 does not have");
-}
-
-static void refuses_base64url(void **state)
-{
-    (void)state;
-    refuses_base64("-_-_", "base64url");
-    refuses_base64("Zm9_", "base64url");
-    refuses_base64("-m9v", "base64url");
-}
-
-static void refuses_wrong_padding(void **state)
-{
-    (void)state;
-    refuses_base64("Z", "middle of a group");
-    refuses_base64("Zg", "middle of a group");
-    refuses_base64("Zm8", "middle of a group");
-    refuses_base64("Zg=", "middle of a group");
-    refuses_base64("Zm9v=", "middle of a group");
-    refuses_base64("Zm9vZg==Zm9v", "goes on after its padding");
-    refuses_base64("Zg==\n", "goes on after its padding");
-    refuses_base64("Zg=-", "goes on after its padding");
-    refuses_base64("Z===", "more than two");
-    refuses_base64("====", "more than two");
-    refuses_base64("=", "middle of a group");
-    refuses_base64("==", "middle of a group");
-    refuses_base64("Zm9v====", "more than two");
-}
-
-/** Of the 64 last digits only those whose padding bits are zero may pass. */
-static void refuses_bits_in_the_padding(void **state)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    int i;
-
-    (void)state;
-    for (i = 0; i < 64; i++) {
-        char two[] = {'Z', digits[i], '=', '=', '\0'};
-        char one[] = {'Z', 'm', digits[i], '=', '\0'};
-        neg_bytes out;
-
-        if (i % 16 == 0) {
-            assert_null(neg_token_decode(pool, two, &out));
-        } else {
-            refuses_base64(two, "wants zeros");
-        }
-        if (i % 4 == 0) {
-            assert_null(neg_token_decode(pool, one, &out));
-        } else {
-            refuses_base64(one, "wants zeros");
-        }
-    }
-}
-
-static void refuses_more_than_the_maximum(void **state)
-{
-    size_t longest = (size_t)NEG_TOKEN_MAX / 3 * 4;
-    char *text = apr_pcalloc(pool, longest + 5);
-    neg_bytes out;
-
-    (void)state;
-    memset(text, 'A', longest);
-    assert_null(neg_token_decode(pool, text, &out));
-    assert_int_equal(out.len, NEG_TOKEN_MAX);
-    memcpy(text + longest, "AA==", 4);
-    refuses_base64(text, "longer than");
-}
-
 /* ---- tokens by hand ------------------------------------------------------------------------ */
 
 #define SPNEGO_OID  DER(0x06, BYTES("\x2b\x06\x01\x05\x05\x02"))
@@ -238,17 +46,16 @@ static neg_bytes browser(void)
                           MECH_TOKEN(krb5()));
 }
 
-static void is(neg_bytes token, neg_token_kind kind, int spnego, neg_bytes wanted_ap_req)
+static void is(neg_bytes token, neg_token_kind kind, neg_bytes wanted_ap_req)
 {
     neg_bytes copy = heap_copy(token, token.len);
-    neg_token got = {NEG_TOKEN_OTHER, -1, NOTHING};
+    neg_token got = {NEG_TOKEN_OTHER, NOTHING};
     const char *error = neg_token_classify(copy, &got);
 
     if (error) {
         fail_msg("refused: %s", error);
     }
     assert_int_equal(got.kind, kind);
-    assert_int_equal(got.spnego, spnego);
     assert_same_bytes(got.ap_req, wanted_ap_req);
     assert_true(lies_within(got.ap_req, copy));
     heap_free(copy);
@@ -257,11 +64,10 @@ static void is(neg_bytes token, neg_token_kind kind, int spnego, neg_bytes wante
 static void refuses(neg_bytes token, const char *part)
 {
     neg_bytes copy = heap_copy(token, token.len);
-    neg_token got = {NEG_TOKEN_IAKERB, 42, BYTES("untouched")};
+    neg_token got = {NEG_TOKEN_IAKERB, BYTES("untouched")};
 
     assert_says(neg_token_classify(copy, &got), part);
     assert_int_equal(got.kind, NEG_TOKEN_IAKERB);
-    assert_int_equal(got.spnego, 42);
     assert_same_bytes(got.ap_req, BYTES("untouched"));
     heap_free(copy);
 }
@@ -271,22 +77,22 @@ static void refuses(neg_bytes token, const char *part)
 static void knows_kerberos(void **state)
 {
     (void)state;
-    is(krb5(), NEG_TOKEN_KRB5_INIT, 0, ap_req());
-    is(framed(MS_KRB5_OID, JOIN(BYTES("\1\0"), ap_req())), NEG_TOKEN_KRB5_INIT, 0, ap_req());
-    is(ap_req(), NEG_TOKEN_KRB5_INIT, 0, ap_req());
-    is(DER(0x6f, BYTES("reply")), NEG_TOKEN_KRB5_NEXT, 0, NOTHING);
+    is(krb5(), NEG_TOKEN_KRB5_INIT, ap_req());
+    is(framed(MS_KRB5_OID, JOIN(BYTES("\1\0"), ap_req())), NEG_TOKEN_KRB5_INIT, ap_req());
+    is(ap_req(), NEG_TOKEN_KRB5_INIT, ap_req());
+    is(DER(0x6f, BYTES("reply")), NEG_TOKEN_KRB5_NEXT, NOTHING);
 }
 
 static void knows_the_others(void **state)
 {
     (void)state;
-    is(NTLMSSP, NEG_TOKEN_NTLM, 0, NOTHING);
-    is(BYTES("NTLMSSP\0"), NEG_TOKEN_NTLM, 0, NOTHING);
-    is(framed(IAKERB_OID, BYTES("\5\1")), NEG_TOKEN_IAKERB, 0, NOTHING);
-    is(framed(NEGOEX_OID, BYTES("NEGOEXTS")), NEG_TOKEN_OTHER, 0, NOTHING);
-    is(framed(NTLM_OID, NTLMSSP), NEG_TOKEN_OTHER, 0, NOTHING);
-    is(framed(U2U_OID, BYTES("\4\0")), NEG_TOKEN_OTHER, 0, NOTHING);
-    is(framed(DER(0x06, BYTES("\x2a")), NOTHING), NEG_TOKEN_OTHER, 0, NOTHING);
+    is(NTLMSSP, NEG_TOKEN_NTLM, NOTHING);
+    is(BYTES("NTLMSSP\0"), NEG_TOKEN_NTLM, NOTHING);
+    is(framed(IAKERB_OID, BYTES("\5\1")), NEG_TOKEN_IAKERB, NOTHING);
+    is(framed(NEGOEX_OID, BYTES("NEGOEXTS")), NEG_TOKEN_OTHER, NOTHING);
+    is(framed(NTLM_OID, NTLMSSP), NEG_TOKEN_OTHER, NOTHING);
+    is(framed(U2U_OID, BYTES("\4\0")), NEG_TOKEN_OTHER, NOTHING);
+    is(framed(DER(0x06, BYTES("\x2a")), NOTHING), NEG_TOKEN_OTHER, NOTHING);
 }
 
 static void refuses_what_is_no_token(void **state)
@@ -353,14 +159,12 @@ static void refuses_frames_without_a_sound_oid(void **state)
 static void knows_an_offer_of_kerberos(void **state)
 {
     (void)state;
-    is(browser(), NEG_TOKEN_SPNEGO_INIT, 1, ap_req());
-    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), MECH_TOKEN(krb5())), NEG_TOKEN_SPNEGO_INIT, 1, ap_req());
-    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), MECH_TOKEN(ap_req())), NEG_TOKEN_SPNEGO_INIT, 1,
-       ap_req());
-    is(NEG_TOKEN_INIT(MECH_LIST(MS_KRB5_OID), MECH_TOKEN(krb5())), NEG_TOKEN_SPNEGO_INIT, 1,
-       ap_req());
-    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID)), NEG_TOKEN_SPNEGO_INIT, 1, NOTHING);
-    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), MECH_TOKEN(NOTHING)), NEG_TOKEN_SPNEGO_INIT, 1, NOTHING);
+    is(browser(), NEG_TOKEN_SPNEGO_INIT, ap_req());
+    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), MECH_TOKEN(krb5())), NEG_TOKEN_SPNEGO_INIT, ap_req());
+    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), MECH_TOKEN(ap_req())), NEG_TOKEN_SPNEGO_INIT, ap_req());
+    is(NEG_TOKEN_INIT(MECH_LIST(MS_KRB5_OID), MECH_TOKEN(krb5())), NEG_TOKEN_SPNEGO_INIT, ap_req());
+    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID)), NEG_TOKEN_SPNEGO_INIT, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), MECH_TOKEN(NOTHING)), NEG_TOKEN_SPNEGO_INIT, NOTHING);
 }
 
 static void knows_the_optional_fields(void **state)
@@ -370,9 +174,9 @@ static void knows_the_optional_fields(void **state)
     (void)state;
     is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), flags, MECH_TOKEN(krb5()),
                       DER(0xa3, DER(0x04, BYTES("mic")))),
-       NEG_TOKEN_SPNEGO_INIT, 1, ap_req());
-    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), flags), NEG_TOKEN_SPNEGO_INIT, 1, NOTHING);
-    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), DER(0xa3, BYTES("any"))), NEG_TOKEN_SPNEGO_INIT, 1,
+       NEG_TOKEN_SPNEGO_INIT, ap_req());
+    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), flags), NEG_TOKEN_SPNEGO_INIT, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), DER(0xa3, BYTES("any"))), NEG_TOKEN_SPNEGO_INIT,
        NOTHING);
 }
 
@@ -380,31 +184,30 @@ static void leaves_the_token_of_another_favourite_alone(void **state)
 {
     (void)state;
     is(NEG_TOKEN_INIT(MECH_LIST(NEGOEX_OID, KRB5_OID), MECH_TOKEN(BYTES("junk"))),
-       NEG_TOKEN_SPNEGO_INIT, 1, NOTHING);
-    is(NEG_TOKEN_INIT(MECH_LIST(NTLM_OID, KRB5_OID), MECH_TOKEN(NTLMSSP)), NEG_TOKEN_SPNEGO_INIT, 1,
+       NEG_TOKEN_SPNEGO_INIT, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(NTLM_OID, KRB5_OID), MECH_TOKEN(NTLMSSP)), NEG_TOKEN_SPNEGO_INIT,
        NOTHING);
-    is(NEG_TOKEN_INIT(MECH_LIST(NTLM_OID, KRB5_OID), MECH_TOKEN(krb5())), NEG_TOKEN_SPNEGO_INIT, 1,
+    is(NEG_TOKEN_INIT(MECH_LIST(NTLM_OID, KRB5_OID), MECH_TOKEN(krb5())), NEG_TOKEN_SPNEGO_INIT,
        NOTHING);
 }
 
 static void knows_offers_without_kerberos(void **state)
 {
     (void)state;
-    is(NEG_TOKEN_INIT(MECH_LIST(NTLM_OID), MECH_TOKEN(NTLMSSP)), NEG_TOKEN_NTLM, 1, NOTHING);
-    is(NEG_TOKEN_INIT(MECH_LIST(NEGOEX_OID, NTLM_OID)), NEG_TOKEN_NTLM, 1, NOTHING);
-    is(NEG_TOKEN_INIT(MECH_LIST(IAKERB_OID, NTLM_OID)), NEG_TOKEN_NTLM, 1, NOTHING);
-    is(NEG_TOKEN_INIT(MECH_LIST(IAKERB_OID)), NEG_TOKEN_IAKERB, 1, NOTHING);
-    is(NEG_TOKEN_INIT(MECH_LIST(NEGOEX_OID)), NEG_TOKEN_OTHER, 1, NOTHING);
-    is(NEG_TOKEN_INIT(MECH_LIST(SPNEGO_OID)), NEG_TOKEN_OTHER, 1, NOTHING);
-    is(NEG_TOKEN_INIT(MECH_LIST(U2U_OID)), NEG_TOKEN_OTHER, 1, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(NTLM_OID), MECH_TOKEN(NTLMSSP)), NEG_TOKEN_NTLM, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(NEGOEX_OID, NTLM_OID)), NEG_TOKEN_NTLM, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(IAKERB_OID, NTLM_OID)), NEG_TOKEN_NTLM, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(IAKERB_OID)), NEG_TOKEN_IAKERB, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(NEGOEX_OID)), NEG_TOKEN_OTHER, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(SPNEGO_OID)), NEG_TOKEN_OTHER, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(U2U_OID)), NEG_TOKEN_OTHER, NOTHING);
 }
 
 static void ntlm_under_the_name_of_kerberos_is_ntlm(void **state)
 {
     (void)state;
-    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID, NTLM_OID), MECH_TOKEN(NTLMSSP)), NEG_TOKEN_NTLM, 1,
-       NOTHING);
-    is(NEG_TOKEN_INIT(MECH_LIST(MS_KRB5_OID), MECH_TOKEN(NTLMSSP)), NEG_TOKEN_NTLM, 1, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID, NTLM_OID), MECH_TOKEN(NTLMSSP)), NEG_TOKEN_NTLM, NOTHING);
+    is(NEG_TOKEN_INIT(MECH_LIST(MS_KRB5_OID), MECH_TOKEN(NTLMSSP)), NEG_TOKEN_NTLM, NOTHING);
 }
 
 static void refuses_junk_under_the_name_of_kerberos(void **state)
@@ -452,7 +255,7 @@ static void refuses_bytes_around_an_offer(void **state)
     neg_bytes init = DER(0x30, MECH_LIST(KRB5_OID), MECH_TOKEN(krb5()));
 
     (void)state;
-    is(framed(SPNEGO_OID, DER(0xa0, init)), NEG_TOKEN_SPNEGO_INIT, 1, ap_req());
+    is(framed(SPNEGO_OID, DER(0xa0, init)), NEG_TOKEN_SPNEGO_INIT, ap_req());
     refuses(framed(SPNEGO_OID, DER(0xa0, init, BYTES("\0"))), "more than");
     refuses(framed(SPNEGO_OID, JOIN(DER(0xa0, init), BYTES("\0"))), "more than");
     refuses(JOIN(framed(SPNEGO_OID, DER(0xa0, init)), BYTES("\0")), "after its end");
@@ -470,26 +273,26 @@ static void knows_a_later_leg(void **state)
     (void)state;
     is(NEG_TOKEN_RESP(NEG_STATE("\1"), DER(0xa1, KRB5_OID), MECH_TOKEN(krb5()),
                       DER(0xa3, DER(0x04, BYTES("mic")))),
-       NEG_TOKEN_SPNEGO_NEXT, 1, ap_req());
-    is(NEG_TOKEN_RESP(MECH_TOKEN(krb5())), NEG_TOKEN_SPNEGO_NEXT, 1, ap_req());
-    is(NEG_TOKEN_RESP(MECH_TOKEN(ap_req())), NEG_TOKEN_SPNEGO_NEXT, 1, ap_req());
-    is(NEG_TOKEN_RESP(MECH_TOKEN(DER(0x6f, BYTES("x")))), NEG_TOKEN_SPNEGO_NEXT, 1, NOTHING);
-    is(NEG_TOKEN_RESP(MECH_TOKEN(NOTHING)), NEG_TOKEN_SPNEGO_NEXT, 1, NOTHING);
+       NEG_TOKEN_SPNEGO_NEXT, ap_req());
+    is(NEG_TOKEN_RESP(MECH_TOKEN(krb5())), NEG_TOKEN_SPNEGO_NEXT, ap_req());
+    is(NEG_TOKEN_RESP(MECH_TOKEN(ap_req())), NEG_TOKEN_SPNEGO_NEXT, ap_req());
+    is(NEG_TOKEN_RESP(MECH_TOKEN(DER(0x6f, BYTES("x")))), NEG_TOKEN_SPNEGO_NEXT, NOTHING);
+    is(NEG_TOKEN_RESP(MECH_TOKEN(NOTHING)), NEG_TOKEN_SPNEGO_NEXT, NOTHING);
     is(NEG_TOKEN_RESP(NEG_STATE("\0"), DER(0xa3, DER(0x04, BYTES("mic")))), NEG_TOKEN_SPNEGO_NEXT,
-       1, NOTHING);
-    is(NEG_TOKEN_RESP(NOTHING), NEG_TOKEN_SPNEGO_NEXT, 1, NOTHING);
+       NOTHING);
+    is(NEG_TOKEN_RESP(NOTHING), NEG_TOKEN_SPNEGO_NEXT, NOTHING);
     /* GSSAPI gives a frame to whom it names, whatever was agreed upon: not to be let through. */
-    is(NEG_TOKEN_RESP(MECH_TOKEN(framed(IAKERB_OID, BYTES("x")))), NEG_TOKEN_IAKERB, 1, NOTHING);
-    is(NEG_TOKEN_RESP(MECH_TOKEN(framed(NTLM_OID, NTLMSSP))), NEG_TOKEN_OTHER, 1, NOTHING);
-    is(NEG_TOKEN_RESP(MECH_TOKEN(framed(SPNEGO_OID, NOTHING))), NEG_TOKEN_OTHER, 1, NOTHING);
-    is(neg_token_spnego_reject, NEG_TOKEN_SPNEGO_NEXT, 1, NOTHING);
+    is(NEG_TOKEN_RESP(MECH_TOKEN(framed(IAKERB_OID, BYTES("x")))), NEG_TOKEN_IAKERB, NOTHING);
+    is(NEG_TOKEN_RESP(MECH_TOKEN(framed(NTLM_OID, NTLMSSP))), NEG_TOKEN_OTHER, NOTHING);
+    is(NEG_TOKEN_RESP(MECH_TOKEN(framed(SPNEGO_OID, NOTHING))), NEG_TOKEN_OTHER, NOTHING);
+    is(neg_token_spnego_reject, NEG_TOKEN_SPNEGO_NEXT, NOTHING);
 }
 
 static void ntlm_in_a_later_leg_is_ntlm(void **state)
 {
     (void)state;
-    is(NEG_TOKEN_RESP(MECH_TOKEN(NTLMSSP)), NEG_TOKEN_NTLM, 1, NOTHING);
-    is(NEG_TOKEN_RESP(NEG_STATE("\1"), DER(0xa1, NTLM_OID), MECH_TOKEN(NTLMSSP)), NEG_TOKEN_NTLM, 1,
+    is(NEG_TOKEN_RESP(MECH_TOKEN(NTLMSSP)), NEG_TOKEN_NTLM, NOTHING);
+    is(NEG_TOKEN_RESP(NEG_STATE("\1"), DER(0xa1, NTLM_OID), MECH_TOKEN(NTLMSSP)), NEG_TOKEN_NTLM,
        NOTHING);
 }
 
@@ -553,7 +356,7 @@ static void every_cut_is_refused(void **state)
 
 static void keeps_its_promises(neg_bytes token)
 {
-    neg_token got = {NEG_TOKEN_OTHER, 0, NOTHING};
+    neg_token got = {NEG_TOKEN_OTHER, NOTHING};
     const char *error = neg_token_classify(token, &got);
 
     if (error) {
@@ -578,17 +381,6 @@ static void any_changed_byte_is_harmless(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(takes_credentials_apart),
-        TEST(a_scheme_may_stand_alone),
-        TEST(whitespace_around_a_field_is_no_part_of_it),
-        TEST(a_comma_tells_of_a_second_line),
-        TEST(refuses_lines_of_another_form),
-        TEST(decodes_base64),
-        TEST(refuses_characters_outside_the_alphabet),
-        TEST(refuses_base64url),
-        TEST(refuses_wrong_padding),
-        TEST(refuses_bits_in_the_padding),
-        TEST(refuses_more_than_the_maximum),
         TEST(knows_kerberos),
         TEST(knows_the_others),
         TEST(refuses_what_is_no_token),

@@ -158,6 +158,17 @@ sub restart {
 # The pids of the children, to see whether one died.
 sub children { my ($self) = @_; return children_of($self->pid) }
 
+# Kilobytes that the children have for themselves.
+sub memory {
+    my ($self) = @_;
+    my $kilobytes = 0;
+    for my $pid ($self->children) {
+        open my $in, '<', "/proc/$pid/status" or next;
+        /^RssAnon:\s+(\d+)/ and $kilobytes += $1 while <$in>;
+    }
+    return $kilobytes;
+}
+
 sub children_of {
     my ($parent) = @_;
     my @pids;
@@ -207,6 +218,7 @@ NegTest::Server - start, check and stop an httpd of one's own
     $server->start;                          # dies with what httpd said
     $server->port; $server->url('/x'); $server->log; $server->children;
     $server->conf;                           # the text, filled in
+    $server->memory;                         # of the children, in kilobytes
     $server->restart(graceful => 1);
     $server->stop;                           # also when the object goes
 
