@@ -114,6 +114,8 @@ static int refuse(neg_attempt *a)
     case NEG_BLAME_POLICY:
         send_token(a, a->r);
         return HTTP_FORBIDDEN;
+    case NEG_BLAME_BUSY:
+        return HTTP_SERVICE_UNAVAILABLE;
     default:
         return HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -98,21 +98,7 @@ neg_outcome neg_attempt_refuse(neg_attempt *a, neg_cause cause, const char *text
     return NEG_REFUSED;
 }
 
-/* ---- Identities ---- */
-
-neg_identity *neg_identity_dup(apr_pool_t *p, const neg_identity *identity)
-{
-    neg_identity *copy = apr_pmemdup(p, identity, sizeof(*identity));
-    copy->space = apr_pstrdup(p, identity->space);
-    copy->principal = apr_pstrdup(p, identity->principal);
-    copy->name = apr_pstrdup(p, identity->name);
-    copy->realm = apr_pstrdup(p, identity->realm);
-    copy->acceptor = apr_pstrdup(p, identity->acceptor);
-    copy->channel = apr_pstrdup(p, identity->channel);
-    copy->ccache_dir = apr_pstrdup(p, identity->ccache_dir);
-    copy->ccache = apr_pstrdup(p, identity->ccache);
-    return copy; /* scheme and mechanism are constants */
-}
+/* ---- The policy ---- */
 
 /* Whether what was delegated, if anything was, is where and as this location wants it. */
 static int is_stored_alike(const neg_conf *conf, const neg_identity *identity)

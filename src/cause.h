@@ -10,7 +10,8 @@ typedef enum {
     NEG_BLAME_NOBODY,
     NEG_BLAME_CLIENT, /**< bad credentials: 401, so that the client may try other ones; WARN */
     NEG_BLAME_POLICY, /**< good credentials that this location does not want: 403; WARN */
-    NEG_BLAME_SERVER  /**< ours: 500, so that no browser asks its user for a password; ERR */
+    NEG_BLAME_SERVER, /**< ours: 500, so that no browser asks its user for a password; ERR */
+    NEG_BLAME_BUSY    /**< ours, and it will pass: 503, for the same reason; ERR */
 } neg_blame;
 
 /* cause, NEGOTIATE_ERROR, blame */

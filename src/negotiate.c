@@ -139,6 +139,7 @@ static const neg_identity *identity_of(const neg_attempt *a, const neg_client *c
     identity->mechanism = client->mechanism;
     identity->mech = NEG_MECH_KRB5;
     identity->acceptor = a->acceptor_key;
+    identity->proven = apr_time_now();
     identity->expires = client->expires;
     identity->tls = ap_ssl_conn_is_ssl(a->r->connection);
     identity->channel = neg_config_channel(a->conf);

@@ -1,21 +1,22 @@
 /**
- * The one private header of the glue between httpd and the layers below: types, then prototypes
- * grouped by the file that has them.
+ * The private header of the glue between httpd and the layers below: what is made of a request,
+ * then prototypes grouped by the file that has them.  The policy it is held against is in conf.h.
  *
- * An identity is a set of proven facts about a client; a location's configuration is a policy.
- * A request is granted when an identity was proven in its protection space and the policy permits
- * its facts: see neg_permits(), which stands on every way in.
+ * An identity (identity.h) is a set of proven facts about a client; a location's configuration is a
+ * policy.  A request is granted when an identity was proven in its protection space and the policy
+ * permits its facts: see neg_permits(), which stands on every way in.
  */
 #ifndef NEG_NEGOTIATE_H
 #define NEG_NEGOTIATE_H
 
-#include <ap_expr.h>
-#include <http_config.h>
+#include <httpd.h> /* before the others, which do not include it */
+
 #include <http_log.h>
-#include <httpd.h>
 
 #include "cause.h"
+#include "conf.h"
 #include "gss.h"
+#include "identity.h"
 #include "mod_auth_negotiate.h"
 
 /* The one symbol that httpd looks for; everything else stays inside (-fvisibility=hidden). */
@@ -23,142 +24,6 @@ extern module AP_MODULE_DECLARE_DATA auth_negotiate_module __attribute__((visibi
 #ifndef NEG_MODULE_FILE /* which has AP_DECLARE_MODULE instead */
 APLOG_USE_MODULE(auth_negotiate);
 #endif
-
-/* ---- Configuration ---- */
-
-/* In every member of a configuration 0 means "not set here", so that merging is one rule. */
-
-typedef enum {
-    NEG_UNSET,
-    NEG_OFF,
-    NEG_ON
-} neg_switch;
-
-typedef enum {
-    NEG_OFFER_UNSET,
-    NEG_OFFER_ALWAYS,
-    NEG_OFFER_ONCE /**< a client whose Negotiate failed is not offered it again */
-} neg_offer;
-
-/** A word, or an expression that gives one for each request. */
-typedef struct {
-    const char *text;           /**< as configured */
-    const ap_expr_info_t *expr; /**< NULL: text is the word */
-} neg_word;
-
-typedef enum {
-    NEG_USER_PRINCIPAL,
-    NEG_USER_LOCAL, /**< auth_to_local */
-    NEG_USER_STRIP, /**< without the listed realms; the default realm when none is listed */
-    NEG_USER_EXPR
-} neg_user_form;
-
-/** AuthNegotiateUser: how REMOTE_USER is made of an identity. */
-typedef struct {
-    neg_user_form form;
-    const char *text;                 /**< as configured */
-    const apr_array_header_t *realms; /**< of const char *, for NEG_USER_STRIP */
-    const ap_expr_info_t *expr;       /**< for NEG_USER_EXPR */
-} neg_user_rule;
-
-typedef enum {
-    NEG_BINDING_OPTIONAL, /**< what a client sends must match */
-    NEG_BINDING_OFF,
-    NEG_BINDING_REQUIRE /**< a token without bindings is refused */
-} neg_binding_mode;
-
-/** AuthNegotiateChannelBinding. */
-typedef struct {
-    neg_binding_mode mode;
-    const char *certificate; /**< file, where TLS ends in front of httpd; NULL: httpd's own TLS */
-    neg_bytes end_point;     /**< of that certificate */
-} neg_binding_rule;
-
-/** AuthNegotiateDelegatePerms. */
-typedef struct {
-    unsigned mode;
-    long uid, gid; /**< -1: the server's own */
-} neg_perms;
-
-/** AuthNegotiateDelegate. */
-typedef struct {
-    const char *directory; /**< of FILE: ccaches; NULL is off */
-} neg_delegate;
-
-/*
- * The one list of configuration members: it makes the structure and its merge, so that no directive
- * can be forgotten in either.
- */
-#define NEG_CONF_MEMBERS(X)                                                                        \
-    X(const char *, keytab)       /* TYPE:residual */                                              \
-    X(const neg_word *, acceptor) /* "any", "HTTP", "HTTP@host" */                                 \
-    X(unsigned, mechs)            /* NEG_MECH_* */                                                 \
-    X(neg_switch, require_tls)                                                                     \
-    X(const neg_binding_rule *, channel_binding)                                                   \
-    X(neg_switch, persist)                                                                         \
-    X(neg_offer, offer)                                                                            \
-    X(const neg_user_rule *, user)                                                                 \
-    X(const neg_delegate *, delegate)                                                              \
-    X(const neg_perms *, delegate_perms)                                                           \
-    X(const char *, delegate_env) /* the variable that names the ccache */
-
-/** A location's policy.  Immutable once merged; merges happen per request, so it owns nothing. */
-typedef struct {
-#define X(type, name) type name;
-    NEG_CONF_MEMBERS(X)
-#undef X
-    const char *where; /**< the section that it was written in; not merged */
-} neg_conf;
-
-/** A section of the configuration that has a directive of ours, for check.c. */
-typedef struct {
-    const char *where;
-    const char *file; /**< of its first directive of ours */
-    int line;
-    int negotiates; /**< it has AuthType Negotiate */
-    const neg_conf *conf;
-} neg_section;
-
-typedef enum {
-    NEG_REPLAY_DEFAULT, /**< krb5's own cache: of this machine */
-    NEG_REPLAY_NONE,
-    NEG_REPLAY_STORE /**< an httpd socache provider */
-} neg_replay_kind;
-
-/** AuthNegotiateReplayCache: see replay.c. */
-typedef struct neg_replay neg_replay;
-
-/** Per virtual host.  The workers (what each thread keeps: gss.h) are found here, so that no
- * variable of the process is needed. */
-typedef struct {
-    apr_array_header_t *sections; /**< of neg_section *, while the configuration is read */
-    apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
-    neg_replay *replay;           /**< NULL: default */
-    neg_workers *workers;         /**< of this child; NULL in the parent */
-    struct neg_tally *tally;      /**< of this child: see report.c */
-    neg_ccaches *ccaches;         /**< of this child: see delegate.c */
-} neg_server;
-
-/* ---- Identities ---- */
-
-/** Proven facts about a client: built whole, in one pool, const afterwards. */
-typedef struct {
-    const char *space;     /**< protection space in which it was proven */
-    const char *principal; /**< display form */
-    const char *name;      /**< the principal without its realm */
-    const char *realm;
-    const char *scheme;     /**< "Negotiate" */
-    const char *mechanism;  /**< "krb5" */
-    unsigned mech;          /**< the same, as NEG_MECH_* */
-    const char *acceptor;   /**< neg_acceptor_key() of the credential that accepted */
-    apr_time_t expires;     /**< never later than the ticket */
-    int tls;                /**< proven over TLS */
-    const char *channel;    /**< neg_config_channel() of where it was proven */
-    int bound;              /**< and to that channel (RFC 5929) */
-    const char *ccache_dir; /**< where a delegated credential would have been stored, or NULL */
-    neg_perms ccache_perms; /**< and for whom */
-    const char *ccache;     /**< the delegated credential, or NULL */
-} neg_identity;
 
 /* ---- Attempts ---- */
 
@@ -211,83 +76,6 @@ typedef struct neg_scheme {
     neg_outcome (*run)(neg_attempt *a, const char *token68);
 } neg_scheme;
 
-/* ---- directives.c ---- */
-
-extern const command_rec neg_commands[];
-
-/* ---- config.c ---- */
-
-void *neg_config_create_dir(apr_pool_t *p, char *where);
-void *neg_config_merge_dir(apr_pool_t *p, void *base, void *add);
-void *neg_config_create_server(apr_pool_t *p, server_rec *s);
-void *neg_config_merge_server(apr_pool_t *p, void *base, void *add);
-const neg_conf *neg_config_of(request_rec *r);
-neg_server *neg_config_server(server_rec *s);
-/** Whether this is an acceptor: any, HTTP, or a service at a host. */
-int neg_config_is_acceptor(const char *text);
-
-/** Whether the configuration is read for the start, not a .htaccess for a request. */
-int neg_config_at_start(cmd_parms *cmd);
-/** The configuration that a directive is to change; its section is noted for the checks at start.
- */
-neg_conf *neg_config_edit(cmd_parms *cmd, void *conf);
-/** This section has AuthType Negotiate. */
-void neg_config_note_auth_type(cmd_parms *cmd, const neg_conf *conf);
-
-/* Defaults live here and nowhere else. */
-const char *neg_config_acceptor_text(const neg_conf *conf);
-const char *neg_config_delegate_dir(const neg_conf *conf);
-const char *neg_config_delegate_env(const neg_conf *conf);
-neg_perms neg_config_perms(const neg_conf *conf);
-unsigned neg_config_mechs(const neg_conf *conf);
-const char *neg_config_user_text(const neg_conf *conf);
-neg_binding_mode neg_config_binding(const neg_conf *conf);
-/** What bindings are held against: off, own (the connection's) or a certificate's path. */
-const char *neg_config_channel(const neg_conf *conf);
-
-/* ---- check.c ---- */
-
-/** check_config hook: what can be seen before the start, for `-t` too.  @return OK or an error */
-int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
-/** post_config hook: tells the error log what check_config warned of. */
-int neg_check_warn(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
-
-/** What a section's requests will see: server, enclosing sections and itself merged, in p. */
-const neg_conf *neg_check_effective(apr_pool_t *p, server_rec *s, const neg_section *section);
-
-/* ---- probe.c: what the children will do, tried as their user before they do ---- */
-
-typedef enum {
-    NEG_PROBE_KEYTAB,    /**< it can be read */
-    NEG_PROBE_KEY,       /**< and has a key that may accept */
-    NEG_PROBE_DIRECTORY, /**< ccaches can be made there */
-    NEG_PROBE_OWNER      /**< and given to whom -DelegatePerms says */
-} neg_probe_kind;
-
-typedef struct {
-    const char *where; /**< "AuthNegotiateKeytab (in /x, file:line)": how a finding begins */
-    const neg_conf *conf;
-    neg_probe_kind what;
-} neg_probe;
-
-typedef struct {
-    const char *where;
-    const char *sentence; /**< what is wrong, and the remedy */
-} neg_finding;
-
-/** The name of the children's user. */
-const char *neg_probe_user(apr_pool_t *p);
-/** TYPE:residual of the keytab that conf comes to. */
-const char *neg_probe_keytab(apr_pool_t *p, krb5_context krb5, const neg_conf *conf);
-/** Runs neg_probe's.  @return an array of neg_finding */
-const apr_array_header_t *neg_probe_run(apr_pool_t *p, server_rec *s, const char *user,
-                                        const apr_array_header_t *probes);
-
-/* ---- dump.c ---- */
-
-/** test_config hook: `httpd -t -D DUMP_NEGOTIATE`. */
-void neg_dump(apr_pool_t *pconf, server_rec *s);
-
 /* ---- attempt.c ---- */
 
 /** A new attempt for r, in the pool of the client's request. */
@@ -313,9 +101,6 @@ apr_pool_t *neg_attempt_pool(const neg_attempt *a);
  */
 const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *space,
                         const neg_identity *identity);
-
-/** A copy in another pool; the ccache's file stays with its first owner. */
-neg_identity *neg_identity_dup(apr_pool_t *p, const neg_identity *identity);
 
 /* ---- schemes.c ---- */
 

@@ -41,7 +41,7 @@ neg_blame neg_cause_blame(neg_cause cause)
 
 static int level_of(neg_blame blame)
 {
-    return blame == NEG_BLAME_SERVER ? APLOG_ERR : APLOG_WARNING;
+    return blame == NEG_BLAME_SERVER || blame == NEG_BLAME_BUSY ? APLOG_ERR : APLOG_WARNING;
 }
 
 /* Whether this one is to be told aloud; *untold says how many were not, since the last that was. */

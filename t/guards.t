@@ -73,7 +73,7 @@ is_deeply [ table_of('Of a client that was refused') ], [ refused_variables() ],
 is_deeply [ table_of('Control') ], [ controls() ], '... and what the module looks at';
 
 {
-    my %status = (CLIENT => 401, POLICY => 403, SERVER => 500);
+    my %status = (CLIENT => 401, POLICY => 403, SERVER => 500, BUSY => 503);
     my (%is, %code_of);
     for (read_file('src/cause.h') =~ /X\((\w+, "[\w-]+", \w+)\)/g) {
         my ($name, $code, $blame) = /(\w+), "([\w-]+)", (\w+)/;
@@ -185,7 +185,7 @@ sub of_directory { return grep { $directive{$_} =~ /directory/ } @names }
 sub of_server    { return grep { $directive{$_} !~ /directory/ } @names }
 
 sub members {
-    my ($list) = read_file('src/negotiate.h') =~ /#define NEG_CONF_MEMBERS\(X\)((?:.*\\\n)+.*)/;
+    my ($list) = read_file('src/conf.h') =~ /#define NEG_CONF_MEMBERS\(X\)((?:.*\\\n)+.*)/;
     return $list =~ /X\([^,]+, (\w+)\)/g;
 }
 
