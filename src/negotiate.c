@@ -145,6 +145,12 @@ static const neg_identity *identity_of(const neg_attempt *a, const neg_client *c
     identity->channel = neg_config_channel(a->conf);
     identity->bound = client->bound;
     identity->attributes = client->attributes;
+    identity->account = client->pac.account;
+    identity->upn = client->pac.upn;
+    identity->sid = client->pac.sid;
+    identity->groups = client->pac.groups;
+    identity->deny_only = client->pac.deny_only;
+    identity->pac_unknown = client->pac.unknown;
     identity->ccache_dir = neg_config_delegate_dir(a->conf);
     identity->ccache_perms = neg_config_perms(a->conf);
     return identity;

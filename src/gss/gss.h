@@ -16,6 +16,7 @@
 #include "bytes.h"
 #include "cause.h"
 #include "identity.h"
+#include "pac.h"
 
 /* ---- credentials.c: what each thread keeps ---- */
 
@@ -94,6 +95,7 @@ typedef struct {
     int bound;               /**< to the channel that the leg's input named */
     gss_cred_id_t delegated; /**< GSS_C_NO_CREDENTIAL when none came or none was wanted */
     const apr_array_header_t *attributes; /**< of neg_attribute: all that were wanted, or NULL */
+    neg_pac pac;
 } neg_client;
 
 typedef enum {
@@ -156,6 +158,11 @@ const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char 
  */
 const char *neg_attributes_read(apr_pool_t *p, gss_name_t name, const apr_array_header_t *wants,
                                 const apr_array_header_t **attributes);
+
+/* ---- pac.c: what an Active Directory says of a client ---- */
+
+/** Reads the PAC of a completed context's source name into *pac, which p owns. */
+void neg_pac_read(apr_pool_t *p, gss_name_t name, neg_pac *pac);
 
 /* ---- delegate.c: where delegated credentials go ---- */
 
