@@ -131,8 +131,8 @@ const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *
     if (neg_config_delegate_dir(conf) && !is_stored_alike(conf, identity))
         return "it was proven where AuthNegotiateDelegate or its Perms differ";
     if (neg_wants_unasked(conf, identity))
-        return "its ticket was not asked for an attribute that Require or AuthNegotiateAttribute "
-               "want here";
+        return "its ticket was not asked for an attribute that Require, "
+               "AuthNegotiateAttribute, AuthNegotiateGroup or AuthNegotiateUser want here";
     return NULL;
 }
 
@@ -275,8 +275,8 @@ static neg_outcome refuse_too_late(neg_attempt *a)
         a, NEG_CAUSE_POLICY,
         apr_psprintf(neg_attempt_pool(a),
                      "the ticket of %s was used for %s, which does not want the attribute \"%s\" "
-                     "that this part of the request needs: write an AuthNegotiateAttribute or "
-                     "Require for it there too",
+                     "that this part of the request needs: write an AuthNegotiateAttribute, "
+                     "AuthNegotiateGroup or Require that needs it there too",
                      a->identity->principal,
                      ap_escape_logitem(neg_attempt_pool(a), a->exchange->root->uri),
                      neg_wants_unasked(a->conf, a->identity)));

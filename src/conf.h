@@ -109,6 +109,7 @@ typedef struct {
 #undef X
     const char *where;               /**< the section that it was written in; not merged */
     const apr_array_header_t *wants; /**< of const char *: names of attributes, see attributes.c */
+    int wants_pac;                   /**< groups, SID or names of the PAC are needed here */
     const apr_array_header_t *group_names; /**< of const char *: that Require has; not merged */
 } neg_conf;
 

@@ -139,6 +139,7 @@ static const char *set_user(cmd_parms *cmd, void *conf, int argc, char *const ar
     rule->text = word;
     if (strcasecmp(word, "strip") == 0)
         return set_realms(cmd, rule, NEG_USER_STRIP, argc, argv);
+    c->wants_pac |= strcasecmp(word, "account") == 0 || strcasecmp(word, "upn") == 0;
     if (strcasecmp(word, "account") == 0)
         return set_realms(cmd, rule, NEG_USER_ACCOUNT, argc, argv);
     if (strcasecmp(word, "upn") == 0)

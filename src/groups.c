@@ -101,6 +101,7 @@ const char *neg_groups_set(cmd_parms *cmd, void *conf, const char *name, const c
                             text, why);
     canonical = neg_sid_text(cmd->pool, &sid);
     why = check_name(cmd->pool, name, canonical);
+    c->wants_pac = 1;
     if (!c->group)
         c->group = make(cmd->pool);
     if (!why)
@@ -296,7 +297,9 @@ static authz_status check_unknown(neg_attempt *a, const group_rule *rule)
     why = apr_psprintf(neg_attempt_pool(a),
                        "%s: the groups of %s are not known: the client's ticket %s", rule->rule,
                        a->identity->principal,
-                       why ? why : "is not what proved the client, and so nothing tells them");
+                       why ? why
+                           : "was not asked for them. Where AuthzProviderAlias hides the rule, "
+                             "write AuthNegotiateGroup in the section that has it");
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "%s", why);
     return fail_closed(a, rule, why);
 }
@@ -371,6 +374,7 @@ const authz_provider neg_groups_provider = {check_groups, parse_groups};
 void neg_groups_see(cmd_parms *cmd, neg_conf *conf, const char *line)
 {
     apr_array_header_t *names;
+    conf->wants_pac = 1;
     if (!neg_config_at_start(cmd))
         return;
     neg_config_edit(cmd, conf);

@@ -234,6 +234,7 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     input.token = bytes;
     input.ap_req = token->ap_req;
     input.wants = a->conf->wants;
+    input.want_pac = a->conf->wants_pac;
     input.want_delegated = neg_config_delegate_dir(a->conf) != NULL;
     input.now = apr_time_now();
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);

@@ -142,7 +142,7 @@ void neg_wants_add(cmd_parms *cmd, neg_conf *conf, const char *name);
 /** What either list has, in p if it is neither of them. */
 const apr_array_header_t *neg_wants_merge(apr_pool_t *p, const apr_array_header_t *base,
                                           const apr_array_header_t *add);
-/** The first attribute that is wanted and was never asked for; or NULL. */
+/** The first attribute that is wanted and was never asked for, the PAC's included; or NULL. */
 const char *neg_wants_unasked(const neg_conf *conf, const neg_identity *identity);
 
 /* ---- authorize.c ---- */

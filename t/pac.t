@@ -7,23 +7,29 @@ use warnings;
 
 use Apache::Test qw(-withtestmore);
 use NegTest;
+use NegTest::Ports;
 use NegTest::Pac qw(logon_info upn_dns_info mint);
 
 my $DENY   = NegTest::Pac::DENY_ONLY;
 my $DOMAIN = 'S-1-5-21-1-2-3';
 my $EDITORS = 1200;
 
+# Its PAC is read where it is wanted: the virtual host has no AuthNegotiateGroup of its own.
+my $bare   = NegTest::Ports::free_port();
 my $server = server(conf => <<"CONF")->start;
 LimitRequestFieldSize 262144
+Listen 127.0.0.1:$bare
+<AuthzProviderAlias pac-group by-hidden $DOMAIN-$EDITORS>
+</AuthzProviderAlias>
 ScriptAliasMatch "^/[a-z]" "\@stage\@/cgi-bin/env.pl"
 LogLevel auth_negotiate:info
-AuthNegotiateGroup Editors $DOMAIN-$EDITORS
 <AuthzProviderAlias pac-group by-alias Editors>
 </AuthzProviderAlias>
 <LocationMatch "^/[a-z]">
     AuthType Negotiate
     AuthName "pac"
     AuthNegotiateKeytab "\@keytab\@"
+    AuthNegotiateGroup Editors $DOMAIN-$EDITORS
 </LocationMatch>
 <Location "/any">
     Require valid-user
@@ -89,9 +95,29 @@ AuthNegotiateGroup Editors $DOMAIN-$EDITORS
     AuthNegotiateUser upn OTHER.TEST
     Require valid-user
 </Location>
-<Location "/unnamed">
-    AuthNegotiateGroup Else S-1-5-21-9-9-9-9
-</Location>
+<VirtualHost 127.0.0.1:$bare>
+    ServerName localhost:$bare
+    ScriptAliasMatch "^/(?:Plain|Hidden|Not-hidden|Wants)" "\@stage\@/cgi-bin/env.pl"
+    <LocationMatch "^/[A-Z]">
+        AuthType Negotiate
+        AuthName "bare"
+        AuthNegotiateKeytab "\@keytab\@"
+        AuthNegotiatePersist On
+        Require valid-user
+    </LocationMatch>
+    <Location "/Wants">
+        Require pac-group $DOMAIN-$EDITORS
+    </Location>
+    <Location "/Hidden">
+        Require by-hidden
+    </Location>
+    <Location "/Not-hidden">
+        <RequireAll>
+            Require valid-user
+            Require not by-hidden
+        </RequireAll>
+    </Location>
+</VirtualHost>
 CONF
 
 # A ticket of alice's that has this PAC.
@@ -207,6 +233,25 @@ is_answered 'no such group',              [ pac(groups => [ 513, 1201 ]) ], %OUT
 is_answered 'the same RID of another domain', [ pac(domain => 'S-1-5-21-4-5-6', groups => [$EDITORS]) ], %OUTSIDER;
 is_answered 'a SID that begins like it',  [ pac(extra => ["$DOMAIN-${EDITORS}0"]) ], %OUTSIDER;
 is_answered 'a resource group of another domain', [ pac(resource_domain => 'S-1-5-21-4-5-6', resource => [$EDITORS]) ], %OUTSIDER;
+
+# --- where the PAC is not asked for ------------------------------------------
+
+{
+    my $ccache = ticket(pac(groups => [$EDITORS]));
+    my $http   = http(port => $bare);
+    my $token  = sub { (Authorization => NegTest::Initiator->new(ccache => $ccache)->authorization) };
+    my $r = $http->get('/Plain', $token->());
+    is $r->status, 200, 'a page that wants nothing of the PAC';
+    is $r->env->{NEGOTIATE_SID}, undef, '... is told nothing of it';
+    is $http->get('/Plain')->status, 200, '... and the connection keeps the identity';
+    is $http->get('/Wants')->status, 401, '... which is not enough where groups are asked for';
+    is $http->get('/Wants', $token->())->status, 200, '... a new token is';
+    is $http->get('/Wants')->status, 200, '... and then the connection';
+    is http(port => $bare)->get('/Hidden', $token->())->status, 403, 'a rule in an alias lets nobody in';
+    $server->log->mark;
+    is http(port => $bare)->get('/Not-hidden', $token->())->status, 403, '... and excludes everybody';
+    like join("\n", $server->log->ours), qr/was not asked for them.*AuthNegotiateGroup/, '... and the log says what to write';
+}
 
 # --- attributes --------------------------------------------------------------
 

@@ -95,7 +95,7 @@ typedef struct {
     int bound;               /**< to the channel that the leg's input named */
     gss_cred_id_t delegated; /**< GSS_C_NO_CREDENTIAL when none came or none was wanted */
     const apr_array_header_t *attributes; /**< of neg_attribute: all that were wanted, or NULL */
-    neg_pac pac;
+    neg_pac pac; /**< all NULL unless it was wanted */
 } neg_client;
 
 typedef enum {
@@ -122,6 +122,7 @@ typedef struct {
     neg_bytes bindings; /**< application data of the channel bindings; empty: none */
     int want_delegated;
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
+    int want_pac;
     apr_time_t now;
 } neg_leg_input;
 

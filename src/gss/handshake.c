@@ -131,7 +131,8 @@ static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in, 
     if (neg_client_read(p, a->name, client, &leg->failure) != 0 ||
         read_attributes(p, a, in, leg) != 0)
         return;
-    neg_pac_read(p, a->name, &client->pac);
+    if (in->want_pac)
+        neg_pac_read(p, a->name, &client->pac);
     client->mechanism = "krb5";
     client->expires = ticket_end(a, in);
     client->anonymous |= (a->flags & GSS_C_ANON_FLAG) != 0;

@@ -105,7 +105,7 @@ sub _groups { return pack 'V(VV)*', scalar @_, map { @$_ } @_ }
 
 sub _flat_sid {
     my ($authority, @subs) = $_[0] =~ /^S-1-(\d+)-(.*)$/ ? ($1, split /-/, $2) : die "no SID: $_[0]\n";
-    return pack 'CC nN V*', 1, scalar @subs, 0, $authority, @subs;
+    return pack 'CC nN V*', 1, scalar @subs, $authority >> 32, $authority & 0xffffffff, @subs;
 }
 
 sub _sid {
