@@ -15,7 +15,7 @@ use constant ODD => 'two words; 100%';    # an indicator that is no single plain
 
 # --- the KDC and its people --------------------------------------------------
 
-my $dir = stage_dir() . "/ticket-rules-$$";
+my $dir = stage_dir() . "/tickets-$$";
 NegTest::Process::run_ok([ 'mkdir', '-p', "$dir/site" ]);
 chmod 0755, $dir;
 
