@@ -163,6 +163,22 @@ is get('bob', '/not-alice')->env->{REMOTE_USER}, 'bob', 'bob is bob';
     is get('alice', '/plain', %opt)->env->{NEGOTIATE_GROUPS}, undef, '... NEGOTIATE_GROUPS is not set';
 }
 
+# --- names of all groups -----------------------------------------------------
+
+SKIP: {
+    skip 'ldapsearch with GSSAPI is not installed; run tools/deps ad', 4
+      if !grep { -x "$_/ldapsearch" } split /:/, $ENV{PATH}
+      or !glob '/usr/lib/*/sasl2/libgssapiv2.so /usr/lib*/sasl2/libgssapiv2.so';
+    $ad->samba_tool('spn', 'add', 'ldap/' . $ad->host, 'DC1$');
+    my $r = run([ source_dir() . '/tools/ad-groups', $ad->host ],
+        env => { $ad->env, KRB5CCNAME => $ad->kinit('alice') }, timeout => 30);
+    ok $r->{ok}, 'tools/ad-groups lists the groups of the directory' or diag $r->{output};
+    like $r->{output}, qr/^AuthNegotiateGroup "Staff" \Q$sid{Staff}\E$/m, '... with their SIDs';
+    unlike $r->{output}, qr/S-1-5-32-/, '... and none that is of one computer';
+    my $check = server(conf => "LimitRequestFieldSize 65536\n$r->{output}<Location /x>\nRequire pac-group staff\n</Location>\n")->check;
+    ok $check->{ok}, '... as lines for the configuration' or diag $check->{output};
+}
+
 # --- many groups -------------------------------------------------------------
 
 {

@@ -51,10 +51,10 @@ my @CAST = (
 sub missing {
     return 'a domain controller wants root: its ports are below 1024' if $> != 0;
     for my $program (qw(samba samba-tool ldbadd ldbmodify ldbsearch)) {
-        return "$program is not installed; see tools/deps all"
+        return "$program is not installed; run tools/deps ad"
           if !grep { -x "$_/$program" } _path();
     }
-    return 'samba-ad-provision is not installed; see tools/deps all'
+    return 'samba-ad-provision is not installed; run tools/deps ad'
       if !-e '/usr/share/samba/setup/provision.ldif';
     return eval { _free_address(); 1 } ? undef : $@ =~ s/\n\z//r;
 }
