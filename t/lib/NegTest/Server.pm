@@ -13,9 +13,8 @@ use NegTest::Httpd qw(httpd_program httpd_user httpd_env module_lines);
 use NegTest::Log;
 use NegTest::Ports 'free_port';
 use NegTest::Process qw(run wait_until);
-use Time::HiRes 'sleep';
 
-use constant { START_SECONDS => 30, PAUSE_BEFORE_TERM => 0.1 };
+use constant { START_SECONDS => 30, GRACEFUL_SECONDS => 5 };
 
 my $T_DIR = abs_path(dirname(__FILE__) . '/../..');
 my $count = 0;
@@ -134,15 +133,24 @@ sub said {
     return ($self->{process} ? $self->{process}->output : '') . $self->{log}->text;
 }
 
-# At SIGTERM the event MPM closes its workers' sockets from another thread, and
-# crashes when a worker is just giving one back: let them end what a client has left.
 sub stop {
     my ($self) = @_;
     if ($self->running) {
-        sleep PAUSE_BEFORE_TERM;
+        end_children($self->pid);
         $self->{process}->stop;
     }
     return $self;
+}
+
+# At SIGTERM the event MPM closes its workers' sockets from another thread, and
+# crashes when a worker is just giving one back. At SIGWINCH children let them end;
+# what stays is mod_cgid's daemon.
+sub end_children {
+    my ($parent) = @_;
+    return if ($ENV{NEG_MPM} || 'event') ne 'event';
+    kill WINCH => $parent;
+    wait_until(sub { (my @left = children_of($parent)) <= 1 }, GRACEFUL_SECONDS);
+    return;
 }
 
 sub running { my ($self) = @_; return $self->{process} && $self->{process}->alive }
