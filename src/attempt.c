@@ -189,12 +189,13 @@ static void note_user(neg_attempt *a)
     if (other)
         neg_report_aside(
             a, NEG_CAUSE_CONNECTION,
-            apr_psprintf(neg_attempt_pool(a),
-                         "%s came on a connection on which %s had come: something between clients "
-                         "and server joins them and leaves no trace. Let it add X-Forwarded-For, or "
-                         "write AuthNegotiatePersist Off: until a second user comes on a connection, "
-                         "requests without a token are answered as the first one's",
-                         a->identity->principal, other));
+            apr_psprintf(
+                neg_attempt_pool(a),
+                "%s came on a connection on which %s had come: something between clients "
+                "and server joins them and leaves no trace. Let it add X-Forwarded-For, or "
+                "write AuthNegotiatePersist Off: until a second user comes on a connection, "
+                "requests without a token are answered as the first one's",
+                a->identity->principal, other));
 }
 
 /* A credential always means a fresh attempt, whatever the connection knows; but it is used once:

@@ -1,9 +1,9 @@
 /*
  * What a connection keeps: a half-open context, an identity, or the note that Negotiate failed.
  *
- * All that is kept lives in a pool of its own below the connection's, never in a request's; to forget
- * is to clear it.  Only HTTP/1.1 connections are used: an HTTP/2 stream is not a connection, and its
- * thread must not touch the connection that carries it.
+ * All that is kept lives in a pool of its own below the connection's, never in a request's; to
+ * forget is to clear it.  Only HTTP/1.1 connections are used: an HTTP/2 stream is not a connection,
+ * and its thread must not touch the connection that carries it.
  */
 
 #include <apr_atomic.h>
@@ -13,8 +13,8 @@
 
 /*
  * Half-open contexts that one child may hold.  Each is some 18 kB of GSSAPI's memory, beside the
- * 22 kB of its connection: 18 MB.  Clients need them rarely (the usual exchange has one leg), and for
- * milliseconds.
+ * 22 kB of its connection: 18 MB.  Clients need them rarely (the usual exchange has one leg), and
+ * for milliseconds.
  */
 #define HALF_OPEN_MAX 1000
 

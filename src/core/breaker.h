@@ -4,8 +4,8 @@
  * mod_socache_redis several times RedisTimeout, mod_socache_memcache without end.  So once it is
  * known to be silent it is spared for a while; then one thread tries again.
  *
- * A breaker belongs to one process.  Its threads share it by atomic operations, without a lock: what
- * one sees may be a moment old, which costs a question too many.
+ * A breaker belongs to one process.  Its threads share it by atomic operations, without a lock:
+ * what one sees may be a moment old, which costs a question too many.
  */
 #ifndef NEG_BREAKER_H
 #define NEG_BREAKER_H

@@ -106,14 +106,10 @@ static void another_second_is_no_silence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(answers_are_asked_for),
-        TEST(quick_failures_are_no_silence),
-        TEST(a_slow_failure_spares),
-        TEST(silence_is_noticed_by_others),
-        TEST(one_that_waits_for_ever),
-        TEST(few_wait_for_ever),
-        TEST(the_clock_is_set_back),
-        TEST(another_second_is_no_silence),
+        TEST(answers_are_asked_for),   TEST(quick_failures_are_no_silence),
+        TEST(a_slow_failure_spares),   TEST(silence_is_noticed_by_others),
+        TEST(one_that_waits_for_ever), TEST(few_wait_for_ever),
+        TEST(the_clock_is_set_back),   TEST(another_second_is_no_silence),
     };
     return RUN(tests);
 }
