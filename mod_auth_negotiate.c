@@ -77,11 +77,13 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
     neg_workers *workers = neg_workers_create(pchild);
     struct neg_tally *tally = neg_report_create(pchild);
     neg_ccaches *ccaches = neg_ccaches_create(pchild);
+    apr_uint32_t *half_open = neg_conn_count_create(servers);
     neg_replay_init_child(pchild, servers);
     for (server_rec *s = servers; s; s = s->next) {
         neg_config_server(s)->workers = workers;
         neg_config_server(s)->tally = tally;
         neg_config_server(s)->ccaches = ccaches;
+        neg_config_server(s)->half_open = half_open;
         sweep_ccaches(pchild, s);
     }
 }

@@ -182,6 +182,22 @@ static neg_outcome use_credentials(neg_attempt *a, const char *line)
     return a->exchange->scheme->run(a, credentials.token68);
 }
 
+/* Whoever is proven, admitted or not, may be the second one on a connection. */
+static void note_user(neg_attempt *a)
+{
+    const char *other = neg_conn_note_user(a);
+    if (other)
+        neg_report_aside(
+            a, NEG_CAUSE_CONNECTION,
+            apr_psprintf(
+                neg_attempt_pool(a),
+                "%s came on a connection on which %s had come: something between clients "
+                "and server joins them and leaves no trace. Let it add X-Forwarded-For, or "
+                "write AuthNegotiatePersist Off: until a second user comes on a connection, "
+                "requests without a token are answered as the first one's",
+                a->identity->principal, other));
+}
+
 /* A credential always means a fresh attempt, whatever the connection knows; but it is used once:
  * a token cannot be used again, and a subrequest would only see a replay. */
 static neg_outcome use_header(neg_attempt *a)
@@ -199,6 +215,8 @@ static neg_outcome use_header(neg_attempt *a)
     exchange->failure = a->failure;
     exchange->identity = a->identity;
     a->fresh = a->identity != NULL;
+    if (a->fresh)
+        note_user(a);
     if (exchange->outcome == NEG_REFUSED) {
         neg_conn_forget(a->r);
         if (a->conf->offer == NEG_OFFER_ONCE && exchange->scheme == &neg_negotiate_scheme)

@@ -44,7 +44,8 @@ typedef enum {
     X(KEYTAB, "keytab", SERVER)                                                                    \
     X(DELEGATION, "delegation", SERVER)                                                            \
     X(REPLAY_CACHE, "replay-cache", SERVER)                                                        \
-    X(INTERNAL, "internal", SERVER)
+    X(INTERNAL, "internal", SERVER)                                                                \
+    X(BUSY, "busy", BUSY)
 
 typedef enum {
 #define X(name, code, blame) NEG_CAUSE_##name,

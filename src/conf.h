@@ -118,6 +118,7 @@ typedef struct {
     neg_workers *workers;         /**< of this child; NULL in the parent */
     struct neg_tally *tally;      /**< of this child: see report.c */
     neg_ccaches *ccaches;         /**< of this child: see delegate.c */
+    apr_uint32_t *half_open;      /**< of this child: see connection.c */
 } neg_server;
 
 /* ---- directives.c ---- */

@@ -189,7 +189,14 @@ static neg_outcome hold(neg_attempt *a, neg_context *context)
                 : "the exchange needs another leg, which only an HTTP/1.1 connection that stays "
                   "open can carry (KeepAlive On)");
     }
-    neg_conn_hold(a, context);
+    if (!neg_conn_hold(a, context)) {
+        a->exchange->reply.len = 0;
+        return neg_attempt_refuse(
+            a, NEG_CAUSE_BUSY,
+            "this process holds as many unfinished exchanges as it may: see who begins them and "
+            "does not go on (the addresses of these lines, mod_status), keep such clients out, and "
+            "lower KeepAliveTimeout. Exchanges of one leg, which are the usual ones, go on");
+    }
     return NEG_CONTINUE;
 }
 

@@ -144,7 +144,7 @@ neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry
 
 /** Whether the request came on a stream of HTTP/2, which is no connection. */
 int neg_conn_is_stream(const request_rec *r);
-/** Whether the client itself is at the other end, as far as can be seen. */
+/** Whether the client itself, and nobody else, is at the other end, as far as can be seen. */
 int neg_conn_is_direct(const request_rec *r);
 /** Whether a context or an identity may be kept on this connection at all (HTTP/1.1, not h2). */
 int neg_conn_can_hold(const request_rec *r);
@@ -154,14 +154,19 @@ int neg_conn_can_continue(const request_rec *r);
 int neg_conn_may_remember(const neg_attempt *a);
 /** Source: an identity that this connection keeps. */
 neg_outcome neg_conn_recall(neg_attempt *a);
-/** Keeps a half-open context for the next request. */
-void neg_conn_hold(const neg_attempt *a, neg_context *context);
+/** This child's count of half-open contexts, for as long as its connections live. */
+apr_uint32_t *neg_conn_count_create(const server_rec *servers);
+/** Keeps a half-open context for the next request.  @return 0 when the child has too many */
+int neg_conn_hold(const neg_attempt *a, neg_context *context);
 /** Takes a half-open context out, if begun with this space, acceptor and channel; else NULL. */
 neg_context *neg_conn_take(const neg_attempt *a);
 /** Forgets everything and gives the pool that the next identity will live in; remember follows. */
 apr_pool_t *neg_conn_renew(const neg_attempt *a);
 void neg_conn_remember(const neg_attempt *a);
 void neg_conn_forget(const request_rec *r);
+/** Notes who has proven an identity.  After a second user a connection never keeps one again.
+ * @return the first, if this is the second and might have been taken for that; else NULL */
+const char *neg_conn_note_user(const neg_attempt *a);
 /** Negotiate failed on this connection (AuthNegotiateOffer once). */
 void neg_conn_note_failed(const request_rec *r);
 /** Negotiate worked, so the client may be offered it again. */

@@ -6,6 +6,7 @@ use warnings;
 
 use Apache::Test qw(-withtestmore);
 use NegTest;
+use NegTest::Spnego qw(neg_token_init neg_token_resp KRB5);
 use Time::HiRes qw(sleep time);
 use Time::Local 'timegm';
 
@@ -196,13 +197,13 @@ subtest 'an answer other than 200 does not poison the connection' => sub {
     is user($http->get(env_of('a'))), $ALICE, '... still alice';
     is user($http->get(env_of('bob-only'))), 403, 'not at /bob-only';
     is user($http->get(env_of('bob-only'), token('bob'))), $BOB, 'bob comes';
-    is user($http->get(env_of('a'))), $BOB, '... and stays';
+    is user($http->get(env_of('a'))), 401, '... and two users share the connection: nobody stays';
 };
 
 subtest 'a header always starts afresh' => sub {
     my $http = logged_in('alice');
     is user($http->get(env_of('a'), token('bob'))), $BOB, 'bob after alice is bob';
-    is user($http->get(env_of('a'))), $BOB, '... and stays bob';
+    is user($http->get(env_of('a'))), 401, '... and does not stay, where alice was';
 
     my $used = (token('alice'))[1];
     is user(connection()->get(env_of('a'), Authorization => $used)), $ALICE, 'a token, used';
@@ -234,6 +235,33 @@ subtest 'a header always starts afresh' => sub {
         $http->closed(0.2) and do { pass "/$name closes the connection"; next };
         isnt user($http->get(env_of('a'))), $ALICE, "alice is gone when bob came to /$name";
     }
+};
+
+# Whoever puts two users on one connection stands between, seen or not.
+subtest 'not for two users' => sub {
+    for my $name (qw(a other-name off bob-only)) {    # proven is proven, admitted or not
+        my $log  = $server->log->mark;
+        my $http = logged_in($name eq 'bob-only' ? 'bob' : 'alice');
+        my ($second, $first) = $name eq 'bob-only' ? qw(alice bob) : qw(bob alice);
+        $http->get(env_of($name), token($second));
+        my $r = $http->get(env_of('a'), token($first));
+        is user($r), "$first\@EXAMPLE.TEST", "a second user at /$name, and the first comes again";
+        is $r->header('Persistent-Auth'), undef, '... nothing is promised any more';
+        is user($http->get(env_of('a'))), 401, '... nor kept';
+        is user($http->get(env_of('a'), token($second))), "$second\@EXAMPLE.TEST", '... each is served with a token';
+        is user($http->get(env_of('a'))), 401, '... and only so';
+        my $r2 = $http->get(env_of('a'), Authorization => negotiate(neg_token_init(mechs => [KRB5])));
+        is $r2->status, 401, 'an exchange of two legs';
+        is user($http->get(env_of('a'), Authorization => negotiate(neg_token_resp(token => initiator($first, mech => 'krb5')->step)))),
+          "$first\@EXAMPLE.TEST", '... can still be completed';
+        is user($http->get(env_of('a'))), 401, '... and leaves nothing';
+        my @said = $log->wait_for(qr/goes on \(connection\)/);
+        is scalar(@said), 1, 'one line';
+        like $said[0], qr/\Q$second\E\@EXAMPLE.TEST came on a connection on which \Q$first\E\@EXAMPLE.TEST had come.*Persist Off/, '... that says what to do';
+    }
+    my $http = logged_in('alice');
+    is user($http->get(env_of('a'), token('alice'))), $ALICE, 'the same user again';
+    is user($http->get(env_of('a'))), $ALICE, '... is no second one';
 };
 
 subtest 'not with somebody between' => sub {
@@ -301,7 +329,7 @@ subtest 'pipelined requests' => sub {
     my @who  = ([], [ token('alice') ], [], [ token('bob') ], [], [ Authorization => negotiate('x') ], []);
     $http->send_raw(join '', map { $http->format_request(GET => env_of('a'), $_) } @who);
     is_deeply [ map { user($http->read_response) } @who ],
-      [ 401, $ALICE, $ALICE, $BOB, $BOB, 401, 401 ], 'each has the user of its place in the line';
+      [ 401, $ALICE, $ALICE, $BOB, 401, 401, 401 ], 'each has the user of its place in the line';
 };
 
 subtest 'the last request of a connection' => sub {
