@@ -182,7 +182,7 @@ static neg_outcome use_credentials(neg_attempt *a, const char *line)
     return a->exchange->scheme->run(a, credentials.token68);
 }
 
-/* Whoever is proven, admitted or not, may be the second one on a connection. */
+/* Whoever is proven, admitted or not, may show that others use this connection, too. */
 static void note_user(neg_attempt *a)
 {
     const char *other = neg_conn_note_user(a);
@@ -191,11 +191,11 @@ static void note_user(neg_attempt *a)
             a, NEG_CAUSE_CONNECTION,
             apr_psprintf(
                 neg_attempt_pool(a),
-                "%s came on a connection on which %s had come: something between clients "
-                "and server joins them and leaves no trace. Let it add X-Forwarded-For, or "
-                "write AuthNegotiatePersist Off: until a second user comes on a connection, "
-                "requests without a token are answered as the first one's",
-                a->identity->principal, other));
+                "%s and %s take turns on one connection: something between clients and server "
+                "joins them and leaves no trace. Let it add X-Forwarded-For, or write "
+                "AuthNegotiatePersist Off: until this is noticed, requests without a token are "
+                "answered as the user's before",
+                other, a->identity->principal));
 }
 
 /* A credential always means a fresh attempt, whatever the connection knows; but it is used once:

@@ -29,8 +29,8 @@ typedef struct {
     const char *channel;  /* against which its bindings were held; a later leg has none */
     /* These stay when the rest is forgotten. */
     int failed;
-    int shared;       /* two users were proven here */
-    const char *user; /* the first of them, in the connection's own pool */
+    int changes;      /* how often another user than before was proven here */
+    const char *user; /* the last of them, in the connection's own pool */
 } neg_conn;
 
 static neg_conn *find(const request_rec *r)
@@ -114,11 +114,14 @@ static int is_trace(const char *header)
     return strncasecmp(header, prefix, sizeof(prefix) - 1) == 0;
 }
 
+/* One change is a person who took another ticket; the next one is another person. */
+#define CHANGES_MAX 1
+
 /* A stream asks nothing of the connection that carries it, which its thread must not touch. */
 static int is_shared(const request_rec *r)
 {
     const neg_conn *conn = neg_conn_is_stream(r) ? NULL : find(r);
-    return conn && conn->shared;
+    return conn && conn->changes > CHANGES_MAX;
 }
 
 /*
@@ -188,8 +191,8 @@ void neg_conn_forget(const request_rec *r)
 }
 
 /*
- * Two users on one connection are two clients behind something that leaves no trace.  What has been
- * answered is answered; from now on everybody has to send a token.
+ * Users who take turns on one connection are clients behind something that leaves no trace.  What
+ * has been answered is answered; from now on everybody has to send a token.
  *
  * Half-open contexts are still held.  A context is completed only by who has its session key, or by
  * an AP-REQ in the very request that is then granted: another client can disturb an exchange on a
@@ -198,16 +201,16 @@ void neg_conn_forget(const request_rec *r)
 const char *neg_conn_note_user(const neg_attempt *a)
 {
     neg_conn *conn = neg_conn_can_hold(a->r) ? make(a->r) : NULL;
+    const char *before = conn ? conn->user : NULL;
     int keeps = conn && (conn->identity || neg_conn_may_remember(a));
-    if (!conn || conn->shared)
+    if (!conn || conn->changes > CHANGES_MAX ||
+        (before && strcmp(before, a->identity->principal) == 0))
         return NULL;
-    if (!conn->user)
-        conn->user = apr_pstrdup(a->r->connection->pool, a->identity->principal);
-    conn->shared = strcmp(conn->user, a->identity->principal) != 0;
-    if (!conn->shared)
+    conn->user = apr_pstrdup(a->r->connection->pool, a->identity->principal);
+    if (!before || ++conn->changes <= CHANGES_MAX)
         return NULL;
     clear(conn);
-    return keeps ? conn->user : NULL;
+    return keeps ? before : NULL;
 }
 
 /* ---- Half-open contexts ---- */

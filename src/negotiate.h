@@ -164,8 +164,8 @@ neg_context *neg_conn_take(const neg_attempt *a);
 apr_pool_t *neg_conn_renew(const neg_attempt *a);
 void neg_conn_remember(const neg_attempt *a);
 void neg_conn_forget(const request_rec *r);
-/** Notes who has proven an identity.  After a second user a connection never keeps one again.
- * @return the first, if this is the second and might have been taken for that; else NULL */
+/** Notes who has proven an identity.  When users take turns on a connection it never keeps one
+ * again.  @return who came before, if this shows it and mattered; else NULL */
 const char *neg_conn_note_user(const neg_attempt *a);
 /** Negotiate failed on this connection (AuthNegotiateOffer once). */
 void neg_conn_note_failed(const request_rec *r);
