@@ -9,8 +9,9 @@
  *                                        src/gss/handshake.c), the connection (src/connection.c);
  *                                        neg_permits() is the gate; src/answer.c turns the outcome
  *                                        into a status and headers, src/publish.c into environment
- *   check_authz      authorize()         a user who is known and not allowed gets a 403, not a
- *                                        request for another password
+ *   check_authz      neg_authorize()     src/authorize.c: a user who is known and not allowed gets
+ *                                        a 403, not a request for another password; and what
+ *                                        Require can ask of a ticket
  *   fixups           neg_publish_fixups  the environment again, where the core did not ask us
  *   note_auth_failure                    the challenge for 401s that other modules answer
  *
@@ -39,23 +40,6 @@ static int authenticate(request_rec *r)
         return DECLINED;
     attempt = neg_attempt_begin(r);
     return neg_answer(attempt, neg_attempt_run(attempt));
-}
-
-/*
- * mod_authz_core answers 401 when Require turns away a user who is known.  To a client that has
- * shown its only ticket this means "try again": some do, in circles.  So the other modules are
- * asked first, and their 401 becomes the 403 that it is (RFC 9110 section 15.5.4).
- */
-static int authorize(request_rec *r)
-{
-    int status;
-    neg_attempt *attempt = neg_attempt_granted(r);
-    if (!attempt || attempt->authorizing)
-        return DECLINED;
-    attempt->authorizing = 1;
-    status = ap_run_auth_checker(r);
-    attempt->authorizing = 0;
-    return status == HTTP_UNAUTHORIZED ? HTTP_FORBIDDEN : status;
 }
 
 static void sweep_ccaches(apr_pool_t *p, server_rec *s)
@@ -123,7 +107,6 @@ static apr_status_t auth_negotiate_delegated(request_rec *r, gss_cred_id_t *cred
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const before_rewrite[] = {"mod_rewrite.c", NULL};
-    (void)p;
     ap_hook_pre_config(neg_replay_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(neg_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_check_warn, NULL, NULL, APR_HOOK_MIDDLE);
@@ -132,10 +115,11 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
     /* PER_CONF: one module that asks for PER_URI makes the server ask for every subrequest. */
     ap_hook_check_authn(authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_check_authz(authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(neg_authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
+    neg_authorize_register(p);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_identity);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);
 }

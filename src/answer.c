@@ -192,6 +192,17 @@ int neg_answer(neg_attempt *a, neg_outcome outcome)
     }
 }
 
+/* No scheme but Negotiate: a password is no newer ticket.  A client that answers is told 403 if its
+ * ticket is not enough: nobody is asked again who has just been asked. */
+int neg_answer_ask_again(const neg_attempt *a)
+{
+    const char *text = neg_attempt_lacks_tls(a) ? NULL : neg_negotiate_scheme.offer(a);
+    if (a->fresh || a->exchange->tried || a->r->main || !text)
+        return 0;
+    apr_table_setn(a->r->err_headers_out, authenticate_header(a->r), text);
+    return 1;
+}
+
 /* Whoever was granted and is turned away all the same keeps the final token: it is no challenge. */
 int neg_answer_note_failure(request_rec *r, const char *auth_type)
 {

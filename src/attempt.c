@@ -130,6 +130,9 @@ const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *
         return "it was proven with another AuthNegotiateKeytab or AuthNegotiateAcceptor";
     if (neg_config_delegate_dir(conf) && !is_stored_alike(conf, identity))
         return "it was proven where AuthNegotiateDelegate or its Perms differ";
+    if (neg_wants_unasked(conf, identity))
+        return "its ticket was not asked for an attribute that Require or AuthNegotiateAttribute "
+               "want here";
     return NULL;
 }
 
@@ -277,6 +280,26 @@ static neg_outcome settle(neg_attempt *a)
     return NEG_GRANTED;
 }
 
+/* The client has just shown its ticket, for a location that wanted less of it, and cannot do so
+ * again: to ask would begin a circle. */
+static int is_too_late(const neg_attempt *a)
+{
+    return a->identity == a->exchange->identity && neg_wants_unasked(a->conf, a->identity);
+}
+
+static neg_outcome refuse_too_late(neg_attempt *a)
+{
+    return neg_attempt_refuse(
+        a, NEG_CAUSE_POLICY,
+        apr_psprintf(neg_attempt_pool(a),
+                     "the ticket of %s was used for %s, which does not want the attribute \"%s\" "
+                     "that this part of the request needs: write an AuthNegotiateAttribute or "
+                     "Require for it there too",
+                     a->identity->principal,
+                     ap_escape_logitem(neg_attempt_pool(a), a->exchange->root->uri),
+                     neg_wants_unasked(a->conf, a->identity)));
+}
+
 /* Nothing is granted because something was authenticated before: every identity passes here. */
 static neg_outcome admit(neg_attempt *a)
 {
@@ -285,6 +308,8 @@ static neg_outcome admit(neg_attempt *a)
         return a->fresh ? settle(a) : NEG_GRANTED;
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "%s is known, but not for this location: %s",
                   a->identity->principal, why);
+    if (!a->fresh && is_too_late(a))
+        return refuse_too_late(a);
     if (!a->fresh) {
         a->identity = NULL;
         return NEG_UNKNOWN;
@@ -316,7 +341,7 @@ static neg_outcome ask_sources(neg_attempt *a)
         if (outcome == NEG_GRANTED) {
             a->source = sources[i].name;
             outcome = admit(a);
-            if (outcome == NEG_REFUSED)
+            if (outcome == NEG_REFUSED && a->fresh)
                 withdraw(a);
         }
         if (outcome != NEG_UNKNOWN)

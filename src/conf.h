@@ -66,6 +66,18 @@ typedef struct {
     const char *directory; /**< of FILE: ccaches; NULL is off */
 } neg_delegate;
 
+/** A name attribute (RFC 6680) that a variable shows: AuthNegotiateAttribute. */
+typedef struct {
+    const char *variable;
+    const char *name; /**< of the attribute */
+} neg_shown;
+
+/** The AuthNegotiateAttribute lines of a section. */
+typedef struct {
+    int off;                         /**< those of the sections around it are forgotten */
+    const apr_array_header_t *shown; /**< of neg_shown; each variable once */
+} neg_attribute_rule;
+
 /*
  * The one list of configuration members: it makes the structure and its merge, so that no directive
  * can be forgotten in either.
@@ -81,14 +93,16 @@ typedef struct {
     X(const neg_user_rule *, user)                                                                 \
     X(const neg_delegate *, delegate)                                                              \
     X(const neg_perms *, delegate_perms)                                                           \
-    X(const char *, delegate_env) /* the variable that names the ccache */
+    X(const char *, delegate_env) /* the variable that names the ccache */                         \
+    X(const neg_attribute_rule *, attribute)
 
 /** A location's policy.  Immutable once merged; merges happen per request, so it owns nothing. */
 typedef struct {
 #define X(type, name) type name;
     NEG_CONF_MEMBERS(X)
 #undef X
-    const char *where; /**< the section that it was written in; not merged */
+    const char *where;               /**< the section that it was written in; not merged */
+    const apr_array_header_t *wants; /**< of const char *: names of attributes, see attributes.c */
 } neg_conf;
 
 /** A section of the configuration that has a directive of ours, for check.c. */

@@ -28,6 +28,8 @@ void *neg_config_merge_dir(apr_pool_t *p, void *base_conf, void *add_conf)
         merged->name = base->name;
     NEG_CONF_MEMBERS(X)
 #undef X
+    merged->attribute = neg_attributes_merge(p, base->attribute, add->attribute);
+    merged->wants = neg_wants_merge(p, base->wants, add->wants);
     return merged;
 }
 

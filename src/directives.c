@@ -259,6 +259,8 @@ static const char *set_delegate_env(cmd_parms *cmd, void *conf, const char *name
 const command_rec neg_commands[] = {
     AP_INIT_TAKE1("AuthType", see_auth_type, NULL, OR_AUTHCFG,
                   "httpd's own; noted for the checks at start"),
+    AP_INIT_RAW_ARGS("Require", neg_authorize_see, NULL, OR_AUTHCFG,
+                     "httpd's own; noted for what it needs of tickets"),
     AP_INIT_TAKE1("AuthNegotiateKeytab", set_keytab, NULL, RSRC_CONF | NO_HTACCESS,
                   "the keytab: a file, or TYPE:residual; krb5's default otherwise"),
     AP_INIT_TAKE1("AuthNegotiateAcceptor", set_acceptor, NULL, NO_HTACCESS,
@@ -283,4 +285,6 @@ const command_rec neg_commands[] = {
                       "mode:, user: and group: of the ccaches"),
     AP_INIT_TAKE1("AuthNegotiateDelegateEnv", set_delegate_env, NULL, RSRC_CONF | NO_HTACCESS,
                   "the variable that names the ccache: KRB5CCNAME"),
+    AP_INIT_TAKE12("AuthNegotiateAttribute", neg_attributes_set, NULL, OR_AUTHCFG,
+                   "a variable and the name attribute that it shows, or off"),
     {.name = NULL}};

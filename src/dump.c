@@ -62,6 +62,18 @@ static void dump_binding(dump *d, const neg_conf *conf)
                     file ? ", certificate " : "", file ? file : "");
 }
 
+static void dump_attributes(dump *d, const neg_conf *conf)
+{
+    const neg_attribute_rule *rule = conf->attribute;
+    int count = rule ? rule->shown->nelts : 0;
+    apr_file_printf(d->out, "    attributes    %s", count ? "" : "off");
+    for (int i = 0; i < count; i++) {
+        const neg_shown *shown = &APR_ARRAY_IDX(rule->shown, i, neg_shown);
+        apr_file_printf(d->out, "%s%s in %s", i ? ", " : "", shown->name, shown->variable);
+    }
+    apr_file_printf(d->out, "\n");
+}
+
 static void dump_section(dump *d, server_rec *s, const neg_section *section)
 {
     const neg_conf *conf = neg_check_effective(d->pool, s, section);
@@ -78,6 +90,7 @@ static void dump_section(dump *d, server_rec *s, const neg_section *section)
                     conf->offer == NEG_OFFER_ONCE ? "once" : "always");
     apr_file_printf(d->out, "    user          %s\n", neg_config_user_text(conf));
     dump_delegation(d, conf);
+    dump_attributes(d, conf);
 }
 
 static void dump_server(dump *d, server_rec *s)

@@ -144,6 +144,7 @@ static const neg_identity *identity_of(const neg_attempt *a, const neg_client *c
     identity->tls = ap_ssl_conn_is_ssl(a->r->connection);
     identity->channel = neg_config_channel(a->conf);
     identity->bound = client->bound;
+    identity->attributes = client->attributes;
     identity->ccache_dir = neg_config_delegate_dir(a->conf);
     identity->ccache_perms = neg_config_perms(a->conf);
     return identity;
@@ -171,6 +172,10 @@ static neg_outcome complete(neg_attempt *a, const neg_client *client)
                                   "KDC, and nothing about who that is");
     if (neg_config_binding(a->conf) == NEG_BINDING_REQUIRE && !client->bound)
         return refuse_unbound(a, client);
+    if (client->attributes)
+        ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, a->r,
+                      "the ticket of %s was asked for %d attributes", client->principal,
+                      client->attributes->nelts);
     a->identity = identity_of(a, client);
     a->delegated = client->delegated;
     return NEG_GRANTED;
@@ -229,6 +234,7 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     input.context = context;
     input.token = bytes;
     input.ap_req = token->ap_req;
+    input.wants = a->conf->wants;
     input.want_delegated = neg_config_delegate_dir(a->conf) != NULL;
     input.now = apr_time_now();
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);

@@ -64,7 +64,8 @@ typedef struct {
     int fresh;                    /**< the identity comes from a token of this very request */
     gss_cred_id_t delegated;      /**< with a fresh identity, until it is stored */
     neg_failure failure;          /**< why r is refused */
-    int authorizing;              /**< other modules are being asked: see authorize() */
+    int authorizing;              /**< other modules are being asked: see neg_authorize() */
+    int lacking;                  /**< one of them was a rule that a newer ticket may satisfy */
 } neg_attempt;
 
 /** An authentication scheme: what it offers, and how it uses a credential. */
@@ -124,6 +125,33 @@ const char *neg_binding_set(cmd_parms *cmd, void *conf, const char *mode, const 
  * @return NULL, or a sentence in the request's pool */
 const char *neg_binding_find(const neg_attempt *a, neg_worker *worker, neg_bytes *bindings);
 
+/* ---- attributes.c ---- */
+
+const char *neg_attributes_set(cmd_parms *cmd, void *conf, const char *variable, const char *name);
+/** An outer section's variables with an inner one's, in p. */
+const neg_attribute_rule *neg_attributes_merge(apr_pool_t *p, const neg_attribute_rule *base,
+                                               const neg_attribute_rule *add);
+/** The attribute that a location shows in this variable, or NULL. */
+const char *neg_attributes_shown(const neg_conf *conf, const char *variable);
+/** The values as one text of printable characters, in p; NULL where there are none. */
+const char *neg_attributes_text(apr_pool_t *p, const neg_attribute *attribute);
+
+/** Notes that requests for this section need an attribute of the client's ticket. */
+void neg_wants_add(cmd_parms *cmd, neg_conf *conf, const char *name);
+/** What either list has, in p if it is neither of them. */
+const apr_array_header_t *neg_wants_merge(apr_pool_t *p, const apr_array_header_t *base,
+                                          const apr_array_header_t *add);
+/** The first attribute that is wanted and was never asked for; or NULL. */
+const char *neg_wants_unasked(const neg_conf *conf, const neg_identity *identity);
+
+/* ---- authorize.c ---- */
+
+/** check_authz hook: what becomes of a user who is known and not allowed. */
+int neg_authorize(request_rec *r);
+/** httpd's Require, seen by us too. */
+const char *neg_authorize_see(cmd_parms *cmd, void *conf, const char *line);
+void neg_authorize_register(apr_pool_t *p);
+
 /* ---- replay.c ---- */
 
 const char *neg_replay_set(cmd_parms *cmd, void *ignored, const char *text, const char *otherwise);
@@ -177,6 +205,8 @@ int neg_conn_has_failed(const request_rec *r);
 
 /** Turns an outcome into the response. @return what check_authn has to return */
 int neg_answer(neg_attempt *a, neg_outcome outcome);
+/** Asks a known client for a newer ticket.  @return whether it can be asked */
+int neg_answer_ask_again(const neg_attempt *a);
 /** note_auth_failure hook: the challenges for a 401 that another module answers. */
 int neg_answer_note_failure(request_rec *r, const char *auth_type);
 

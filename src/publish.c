@@ -61,6 +61,22 @@ static void publish_ccache(const neg_attempt *a, request_rec *r)
         apr_table_setn(r->subprocess_env, neg_config_delegate_env(a->conf), a->identity->ccache);
 }
 
+/* A variable that the ticket has no values for is taken away, whoever has set it. */
+static void publish_attributes(const neg_attempt *a, const neg_identity *identity, request_rec *r)
+{
+    const neg_attribute_rule *rule = a->conf->attribute;
+    for (int i = 0; rule && i < rule->shown->nelts; i++) {
+        const neg_shown *shown = &APR_ARRAY_IDX(rule->shown, i, neg_shown);
+        const neg_attribute *attribute =
+            identity ? neg_identity_attribute(identity, shown->name) : NULL;
+        const char *text = attribute ? neg_attributes_text(r->pool, attribute) : NULL;
+        if (text)
+            apr_table_setn(r->subprocess_env, shown->variable, text);
+        else
+            apr_table_unset(r->subprocess_env, shown->variable);
+    }
+}
+
 /* Requests come with the environment of those that they are part of.  What names a ccache there is
  * for where delegation was on, and under the name that it had there: see publish_ccache(). */
 static void withhold_ccaches(request_rec *r)
@@ -78,11 +94,40 @@ static void withhold_ccaches(request_rec *r)
     }
 }
 
+/* Whether r's own location shows the same attribute in that variable. */
+static int shows_alike(request_rec *r, const neg_shown *shown)
+{
+    const char *name =
+        neg_attempt_granted(r) ? neg_attributes_shown(neg_config_of(r), shown->variable) : NULL;
+    return name && strcmp(name, shown->name) == 0;
+}
+
+static void withhold_attributes_of(const neg_attempt *a, request_rec *r)
+{
+    for (int i = 0; i < a->conf->attribute->shown->nelts; i++) {
+        const neg_shown *shown = &APR_ARRAY_IDX(a->conf->attribute->shown, i, neg_shown);
+        const neg_attribute *attribute = neg_identity_attribute(a->identity, shown->name);
+        const char *old = apr_table_get(r->subprocess_env, shown->variable);
+        const char *text = old && attribute ? neg_attributes_text(r->pool, attribute) : NULL;
+        if (text && strcmp(old, text) == 0 && !shows_alike(r, shown))
+            apr_table_unset(r->subprocess_env, shown->variable);
+    }
+}
+
+/* What an outer request's location shows of the ticket is for that location. */
+static void withhold_attributes(request_rec *r)
+{
+    for (neg_attempt *a = neg_attempt_nearest(r); a; a = neg_attempt_above(a))
+        if (a->conf && a->conf->attribute && a->identity)
+            withhold_attributes_of(a, r);
+}
+
 void neg_publish_identity(const neg_attempt *a, request_rec *r)
 {
     view v = {a->identity, a->r == r ? a->source : "inherited", r->pool};
     for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
         apr_table_setn(r->subprocess_env, variables[i].name, variables[i].get(&v));
+    publish_attributes(a, a->identity, r);
     publish_ccache(a, r);
 }
 
@@ -90,6 +135,7 @@ void neg_publish_nothing(const neg_attempt *a, request_rec *r)
 {
     for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
         apr_table_unset(r->subprocess_env, variables[i].name);
+    publish_attributes(a, NULL, r);
     apr_table_unset(r->subprocess_env, neg_config_delegate_env(a->conf));
 }
 
@@ -103,6 +149,7 @@ int neg_publish_fixups(request_rec *r)
 {
     const neg_attempt *a = neg_attempt_granted(r);
     withhold_ccaches(r);
+    withhold_attributes(r);
     if (a && a->r != r)
         neg_publish_identity(a, r);
     if (!a && r->prev && (a = neg_attempt_nearest(r->prev)) && a->failure.cause)
@@ -114,6 +161,7 @@ int neg_publish_fixups(request_rec *r)
 int neg_publish_last_fixups(request_rec *r)
 {
     withhold_ccaches(r);
+    withhold_attributes(r);
     return DECLINED;
 }
 

@@ -172,6 +172,27 @@ my %DIRECTIVES = (
         ],
         contexts => [qw(location htaccess)],
     },
+    AuthNegotiateAttribute => {
+        see      => \&sees_attribute,
+        default  => 'none',
+        values   => [
+            'TICKET urn:mspac:client-info'     => 'client-info',
+            'TICKET urn:mspac:server-checksum' => 'another',
+            'TICKET urn:nobody:has-this'       => 'none',
+            off                                => 'none',
+            Off                                => 'none',
+        ],
+        wrong    => [
+            TICKET     => qr/write the attribute that TICKET is to show/,
+            'A-B x'    => qr/"A-B" is no name of a variable/,
+            '1A x'     => qr/"1A" is no name of a variable/,
+            'TICKET ""' => qr/write the attribute/,
+            'TICKET "%{HTTP:X}"' => qr/cannot be an expression/,
+            'REMOTE_USER x' => qr/has a meaning of its own/,
+            'A b c'    => qr/takes one or two arguments|takes 1-2 arguments/,
+        ],
+        contexts => [qw(location htaccess)],
+    },
     AuthNegotiateDelegate => {
         see      => \&sees_delegate,
         default  => 'off',
@@ -281,6 +302,13 @@ sub sees_offer {
     my $r = $http->get("$path/env.pl", Authorization => negotiate('junk'));
     $r = $http->get("$path/env.pl");
     return $r->challenges ? 'always' : 'once';
+}
+
+# The PAC says the client's name, in UTF-16.
+sub sees_attribute {
+    my ($path) = @_;
+    my $text = with_token($path)->env->{TICKET};
+    return !defined $text ? 'none' : $text =~ /a%00l%00/ ? 'client-info' : 'another';
 }
 
 sub sees_user { my ($path) = @_; return with_token($path)->env->{REMOTE_USER} }
@@ -411,7 +439,7 @@ $wrong += @{ $_->{wrong} } / 2 for values %DIRECTIVES;
 my $htaccess = grep { may_stand($_, 'htaccess') } @names;
 
 plan tests => @{ $checks{locations} } + @{ $checks{servers} } + 2 * $wrong + 3 * @names + 4 * $htaccess
-  + 2 * (@names - $htaccess) + 4;
+  + 2 * (@names - $htaccess) + 5;
 
 # --- values and merging ------------------------------------------------------
 
@@ -528,5 +556,6 @@ for my $name (@names) {
         $known{$_} = 1 for <$in> =~ /\bAP_INIT_\w+\(\s*"(\w+)"/g;
     }
     ok delete $known{AuthType}, 'AuthType is looked at';
+    ok delete $known{Require}, '... and Require';
     is_deeply [ sort keys %known ], \@names, 'every directive is in the table of this test';
 }

@@ -303,6 +303,7 @@ sub merging {
         [ AuthNegotiateDelegate       => 'FILE:@stage@/delegated',   'FILE:@stage@/rcache' ],
         [ AuthNegotiateDelegatePerms  => 'mode:0640',                'mode:0600' ],
         [ AuthNegotiateDelegateEnv    => 'OUTER',                    'KRB5CCNAME' ],
+        [ AuthNegotiateAttribute      => 'TICKET auth-indicators',   'off' ],
     );
     die "a directive is missing in this table\n" if join(' ', of_directory()) ne join ' ', sort map { $_->[0] } @table;
     my ($outer, $inner) = map { my $i = $_; join '', map { "$_->[0] $_->[$i]\n" } @table } 1, 2;

@@ -336,9 +336,9 @@ CONF
       '... and which do not serve';
     my %policy = (
         '/outer' => { user => 'strip EXAMPLE.TEST', persist => 'On', 'require TLS' => 'Off', offer => 'always',
-            bindings => 'optional', acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5' },
+            bindings => 'optional', acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5', attributes => 'off' },
         '/outer/inner' => { user => 'strip EXAMPLE.TEST', persist => 'Off', 'require TLS' => 'On', offer => 'once',
-            bindings => 'require', acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5' },
+            bindings => 'require', acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5', attributes => 'off' },
     );
     for my $section (sort keys %policy) {
         my %shown = $at{$section} =~ /^    (\S.*?) {2,}(.*)$/mg;

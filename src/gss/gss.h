@@ -15,6 +15,7 @@
 
 #include "bytes.h"
 #include "cause.h"
+#include "identity.h"
 
 /* ---- credentials.c: what each thread keeps ---- */
 
@@ -92,6 +93,7 @@ typedef struct {
     int anonymous;
     int bound;               /**< to the channel that the leg's input named */
     gss_cred_id_t delegated; /**< GSS_C_NO_CREDENTIAL when none came or none was wanted */
+    const apr_array_header_t *attributes; /**< of neg_attribute: all that were wanted, or NULL */
 } neg_client;
 
 typedef enum {
@@ -117,6 +119,7 @@ typedef struct {
     neg_bytes ap_req;   /**< the AP-REQ in it, if any: to explain a failure */
     neg_bytes bindings; /**< application data of the channel bindings; empty: none */
     int want_delegated;
+    const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
     apr_time_t now;
 } neg_leg_input;
 
@@ -140,6 +143,19 @@ int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_fail
 /** The local account that auth_to_local gives a principal; NULL when no rule fits, or when it has
  * control characters, or what the principal's display form escapes. */
 const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char *principal);
+
+/* ---- attributes.c: what the KDC says of a client beside its name ---- */
+
+/**
+ * Reads name attributes (RFC 6680) of a completed context's source name.  A value counts only if it
+ * is authenticated and complete.
+ * @param wants      of const char *: their names
+ * @param attributes of neg_attribute in p, one for each name; without values where there are none
+ * @return NULL, or a sentence in p that goes on after the client's name.  What is too large is not
+ *         cut: a rule with "not" would take the missing rest for absent.
+ */
+const char *neg_attributes_read(apr_pool_t *p, gss_name_t name, const apr_array_header_t *wants,
+                                const apr_array_header_t **attributes);
 
 /* ---- delegate.c: where delegated credentials go ---- */
 

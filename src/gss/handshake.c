@@ -108,6 +108,17 @@ static apr_time_t ticket_end(const accepted *a, const neg_leg_input *in)
            neg_worker_clockskew(in->worker);
 }
 
+static int read_attributes(apr_pool_t *p, const accepted *a, const neg_leg_input *in, neg_leg *leg)
+{
+    const char *why =
+        in->wants ? neg_attributes_read(p, a->name, in->wants, &leg->client.attributes) : NULL;
+    if (!why)
+        return 0;
+    leg->failure.cause = NEG_CAUSE_POLICY;
+    leg->failure.text = apr_psprintf(p, "%s may not enter: %s", leg->client.principal, why);
+    return -1;
+}
+
 static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in, neg_leg *leg)
 {
     neg_client *client = &leg->client;
@@ -117,7 +128,8 @@ static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in, 
         leg->failure.text = "GSSAPI accepted the client by another mechanism than Kerberos";
         return;
     }
-    if (neg_client_read(p, a->name, client, &leg->failure) != 0)
+    if (neg_client_read(p, a->name, client, &leg->failure) != 0 ||
+        read_attributes(p, a, in, leg) != 0)
         return;
     client->mechanism = "krb5";
     client->expires = ticket_end(a, in);

@@ -27,6 +27,7 @@ sub start {
         dir    => $opt{dir},
         realms => $opt{realms} || [REALM],
         kdcdefaults => $opt{kdcdefaults} || {},
+        realm_settings => $opt{realm_settings} || {},
         port   => free_port(),
     }, $class;
     make_path("$self->{dir}/ccache");
@@ -156,6 +157,7 @@ sub kinit {
     push @args, '-n' if $opt{anonymous};
     push @args, '-C' if $opt{canonicalize};
     push @args, '-E' if $opt{enterprise};
+    push @args, ('-X', "X509_user_identity=$opt{identity}") if $opt{identity};
     push @args, ('-k', '-t', $opt{keytab}) if $opt{keytab};
     my $password = defined $opt{password} ? $opt{password} : $principal =~ s/\@.*//sr;
     run_ok(
@@ -221,7 +223,8 @@ END
 sub _write_kdc_conf {
     my ($self) = @_;
     my $dir    = $self->{dir};
-    my $extra  = join '', map { "    $_ = $self->{kdcdefaults}{$_}\n" } sort keys %{ $self->{kdcdefaults} };
+    my $extra  = _relations('    ', $self->{kdcdefaults});
+    my $more   = _relations('        ', $self->{realm_settings});
     my $realms = join '', map { <<"END" } $self->realms;
     $_ = {
         database_name = $dir/$_.db
@@ -230,7 +233,7 @@ sub _write_kdc_conf {
         max_life = 1d
         max_renewable_life = 7d
         supported_enctypes = aes256-cts:normal aes128-cts:normal
-    }
+$more    }
 END
     _write_file("$dir/kadm5.acl", '');
     _write_file("$dir/kdc.conf", <<"END");
@@ -245,6 +248,15 @@ $realms
     default = FILE:$dir/krb5.log
 END
     return;
+}
+
+# A relation with several values is written several times.
+sub _relations {
+    my ($indent, $settings) = @_;
+    return join '', map {
+        my $name = $_;
+        map { "$indent$name = $_\n" } ref $settings->{$name} ? @{ $settings->{$name} } : $settings->{$name}
+    } sort keys %$settings;
 }
 
 # --- database and daemon -----------------------------------------------------
@@ -320,7 +332,8 @@ NegTest::KDC - a private MIT KDC
     my $kdc = NegTest::KDC->start(dir => "$dir/kdc",
                                   realms => ['EXAMPLE.TEST', 'OTHER.TEST'],
                                   libdefaults => { ... },    # of its krb5.conf
-                                  kdcdefaults => { ... });   # of its kdc.conf
+                                  kdcdefaults => { ... },    # of its kdc.conf
+                                  realm_settings => { pkinit_indicator => ['a', 'b'] });
     $kdc->add_principal('alice', password => 'alice');
     $kdc->add_principal('bob', password => 'bob', max_life => '5 minutes',
                         attributes => { allow_forwardable => 0 });
@@ -331,7 +344,8 @@ NegTest::KDC - a private MIT KDC
     $kdc->kadmin($realm_or_undef, 'modify_principal', ...);
 
     my $ccache = $kdc->kinit('alice', forwardable => 1, lifetime => '10s',
-                             renewable => '1h', ccache => 'FILE:/x');
+                             renewable => '1h', ccache => 'FILE:/x',
+                             identity => "FILE:$crt,$key");    # PKINIT
     # The password is the principal's name without the realm unless given.
     $kdc->kvno($ccache, 'HTTP/localhost');
     $kdc->klist('-c', $ccache);
