@@ -173,6 +173,7 @@ static void check_keytab(checks *c, server_rec *s, const neg_section *section, c
     const char *where =
         apr_pstrcat(c->pool, own->keytab ? "AuthNegotiateKeytab" : "AuthType Negotiate", at, NULL);
     int keyed = (section->negotiates || own->keytab || own->acceptor) && negotiates(s, section) &&
+                neg_config_mechs(conf) & NEG_MECH_KRB5 &&
                 (conf->keytab || !any_keytab(c->main_server));
     if (own->keytab || keyed)
         check_keytab_mode(c, where, conf);
