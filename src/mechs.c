@@ -52,6 +52,18 @@ const char *neg_mechs_text(unsigned mechs)
     }
 }
 
+/*
+ * gss-ntlmssp frees memory that is not its own when the credential that accepts has no name, and
+ * "any" means a credential without one.
+ */
+const char *neg_mechs_conflict(unsigned mechs, const char *acceptor)
+{
+    if (!(mechs & NEG_MECH_NTLMSSP) || strcmp(acceptor, "any") != 0)
+        return NULL;
+    return "AuthNegotiateMechs has ntlmssp here, which needs an acceptor with a name: write "
+           "AuthNegotiateAcceptor HTTP, or krb5 alone";
+}
+
 /* ---- NTLM ---- */
 
 neg_outcome neg_mechs_refuse_ntlm(neg_attempt *a)

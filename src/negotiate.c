@@ -45,6 +45,7 @@ static const char *evaluate_acceptor(neg_attempt *a)
 
 neg_outcome neg_negotiate_find_acceptor(neg_attempt *a)
 {
+    const char *why;
     a->acceptor.keytab = a->conf->keytab;
     a->acceptor.mechs = neg_config_mechs(a->conf);
     a->acceptor.acceptor = neg_config_acceptor_text(a->conf);
@@ -54,6 +55,8 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a)
         if (!(a->acceptor.acceptor = evaluate_acceptor(a)))
             return NEG_REFUSED;
     }
+    if ((why = neg_mechs_conflict(a->acceptor.mechs, a->acceptor.acceptor)))
+        return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL, why);
     a->acceptor_key = neg_acceptor_key(neg_attempt_pool(a), &a->acceptor);
     return NEG_UNKNOWN;
 }

@@ -123,6 +123,8 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
 const char *neg_mechs_set(cmd_parms *cmd, void *conf, const char *name);
 /** A set of NEG_MECH_* as AuthNegotiateMechs has it. */
 const char *neg_mechs_text(unsigned mechs);
+/** @return NULL, or a static sentence why these mechanisms cannot have this acceptor */
+const char *neg_mechs_conflict(unsigned mechs, const char *acceptor);
 /** NTLM where it is not accepted. */
 neg_outcome neg_mechs_refuse_ntlm(neg_attempt *a);
 /** Where it is: on a connection of its client's own, and with a name.  @return NEG_UNKNOWN, or
