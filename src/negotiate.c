@@ -235,7 +235,8 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     input.mech = token->mech;
     input.is_spnego = is_spnego(token);
     if (token->ntlm.type == NEG_NTLM_AUTHENTICATE && !token->ntlm.bound)
-        input.bindings.len = 0; /* gss-ntlmssp takes none for wrong ones; see refuse_unbound() */
+        input.bindings.len =
+            0; /* older gss-ntlmssp take none for wrong ones; see refuse_unbound() */
     input.want_delegated = neg_config_delegate_dir(a->conf) != NULL;
     input.now = apr_time_now();
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);

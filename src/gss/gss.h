@@ -144,8 +144,12 @@ int neg_ntlm_is_installed(void);
 /** neg_client_read() for NTLM: the principal is DOMAIN\user, and there is no realm. */
 int neg_ntlm_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_failure *failure);
 
-/** neg_explain_refusal() for NTLM. */
-void neg_ntlm_explain(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, neg_failure *failure);
+/**
+ * neg_explain_refusal() for NTLM.
+ * @param bound whether the message was held against channel bindings
+ */
+void neg_ntlm_explain(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, int bound,
+                      neg_failure *failure);
 
 /* ---- client.c: names ---- */
 

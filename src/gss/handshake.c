@@ -131,7 +131,7 @@ static int complete_ntlm(apr_pool_t *p, const accepted *a, const neg_leg_input *
     client->mechanism = "ntlmssp";
     client->mech = NEG_MECH_NTLMSSP;
     client->expires = in->now + NTLM_LIFETIME;
-    client->bound = in->bindings.len != 0; /* gss-ntlmssp accepts none that does not match */
+    client->bound = (a->flags & GSS_C_CHANNEL_BOUND_FLAG) != 0;
     return 0;
 }
 
@@ -171,7 +171,7 @@ static void explain(apr_pool_t *p, const accepted *a, const neg_leg_input *in, u
 {
     neg_refusal refusal = {a->major, a->minor, a->mech, in};
     if (mech == NEG_MECH_NTLMSSP)
-        neg_ntlm_explain(p, a->major, a->minor, failure);
+        neg_ntlm_explain(p, a->major, a->minor, in->bindings.len != 0, failure);
     else
         neg_explain_refusal(p, &refusal, failure);
 }

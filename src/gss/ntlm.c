@@ -68,9 +68,12 @@ int neg_ntlm_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg
     return 0;
 }
 
-void neg_ntlm_explain(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, neg_failure *failure)
+void neg_ntlm_explain(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, int bound,
+                      neg_failure *failure)
 {
-    if (GSS_ROUTINE_ERROR(major) == GSS_S_BAD_BINDINGS) {
+    /* A wrong password is no defect, and the form of the token has been checked. */
+    if (GSS_ROUTINE_ERROR(major) == GSS_S_BAD_BINDINGS ||
+        (bound && GSS_ROUTINE_ERROR(major) == GSS_S_DEFECTIVE_TOKEN)) {
         failure->cause = NEG_CAUSE_BINDINGS;
         failure->text = "the NTLM message was made for another TLS certificate: somebody relays "
                         "it, or TLS ends in front of httpd and AuthNegotiateChannelBinding does "
