@@ -4,8 +4,11 @@ use strict;
 use warnings;
 
 use Apache::Test qw(-withtestmore);
+use Digest::SHA 'sha256';
 use NegTest;
 use NegTest::NTLM qw(ntlm_negotiate ntlm_authenticate read_challenge av_pair binding_hash FLAGS);
+use NegTest::Ports 'free_port';
+use NegTest::TLS;
 use NegTest::Spnego qw(neg_token_init neg_token_resp parse_neg_token_resp KRB5 NTLMSSP);
 
 my $users = stage_dir() . "/ntlm-users.$$";
@@ -13,7 +16,23 @@ open my $out, '>', $users or die "$users: $!\n";
 print $out "AD:ntuser:ntpass\nAD:other:otherpass\nAD:alice:ntpass\n";
 close $out;
 
-my $server = server(env => { NTLM_USER_FILE => $users }, conf => <<'CONF');
+my $tls_dir = stage_dir() . "/tls/ntlm-$$";
+mkdir $tls_dir or die "$tls_dir: $!\n";
+my $ca = NegTest::TLS->make_authority($tls_dir);
+$ca->make_certificate('www', key => 'rsa', digest => 'sha256');
+my $tls_port = free_port();
+my $tls_host = <<"CONF";
+    Listen 127.0.0.1:$tls_port
+    <VirtualHost 127.0.0.1:$tls_port>
+        ServerName localhost:$tls_port
+        SSLEngine On
+        SSLCertificateFile $tls_dir/www.crt
+        SSLCertificateKeyFile $tls_dir/www.key
+        Protocols h2 http/1.1
+    </VirtualHost>
+CONF
+
+my $server = server(env => { NTLM_USER_FILE => $users }, conf => <<'CONF' . $tls_host);
     LogLevel auth_negotiate:info
     ScriptAliasMatch "^/[^/]+/env\.pl" "@stage@/cgi-bin/env.pl"
     AuthNegotiateKeytab "@keytab@"
@@ -46,6 +65,21 @@ my $server = server(env => { NTLM_USER_FILE => $users }, conf => <<'CONF');
     <Location "/host">
         AuthNegotiateMechs krb5 ntlmssp
         AuthNegotiateAcceptor HTTP@localhost
+    </Location>
+    <Location "/require">
+        AuthNegotiateMechs krb5 ntlmssp
+        AuthNegotiateChannelBinding require
+    </Location>
+    <Location "/bindings-off">
+        AuthNegotiateMechs krb5 ntlmssp
+        AuthNegotiateChannelBinding off
+    </Location>
+    <Location "/told">
+        ErrorDocument 401 /open/env.pl
+    </Location>
+    <Location "/open">
+        AuthType None
+        Require all granted
     </Location>
     <Location "/expression">
         AuthNegotiateMechs krb5 ntlmssp
@@ -254,6 +288,56 @@ subtest 'mechanisms do not mix' => sub {
     $server->log->mark;
     is user(ask($http, 'krb5', ntlm_authenticate($challenge, %NTUSER))), 401, 'begun where it is allowed, ended where not';
     is cause(), 'ntlm', '... is NTLM';
+};
+
+subtest 'channel bindings' => sub {
+    for my $how ([ raw => \&raw ], [ spnego => \&spnego ]) {
+        my ($what, $run) = @$how;
+        my $http  = http(port => $tls_port, tls => 1, ca_file => $ca->ca_file);
+        my $right = binding_hash('tls-server-end-point:' . sha256($http->peer_certificate));
+        my $wrong = binding_hash('tls-server-end-point:' . 'x' x 32);
+        my @case  = (
+            [ require        => $right,    'AD\ntuser', 1 ],
+            [ require        => undef,     401, 'unbound' ],
+            [ require        => "\0" x 16, 401, 'unbound' ],
+            [ require        => $wrong,    401, 'bindings' ],
+            [ both           => $right,    'AD\ntuser', 1 ],
+            [ both           => undef,     'AD\ntuser', 0 ],
+            [ both           => "\0" x 16, 'AD\ntuser', 0 ],
+            [ both           => $wrong,    401, 'bindings' ],
+            [ 'bindings-off' => $wrong,    'AD\ntuser', 0 ],
+        );
+        for my $case (@case) {
+            my ($name, $bindings, $user, $then) = @$case;
+            my $r = $run->($http, $name, bindings => $bindings);
+            my $which = !defined $bindings ? 'no' : $bindings eq $right ? 'right' : $bindings eq $wrong ? 'wrong' : 'empty';
+            is user($r), $user, "$what, /$name: $which bindings" or diag $server->log->ours;
+            is $user eq '401' ? cause() : $r->env->{NEGOTIATE_CHANNEL_BOUND}, $then, "... $then";
+        }
+        user($run->($http, 'both', bindings => $right, password => 'otherpass'));
+        is cause(), 'rejected', '... a wrong password is no matter of bindings';
+    }
+};
+
+subtest 'not allowed, and explained' => sub {
+    for my $token (ntlm_negotiate(), neg_token_init(mechs => [NTLMSSP], token => ntlm_negotiate())) {
+        $server->log->mark;
+        my $r = ask(connection(), 'told', $token);
+        is $r->status, 401, 'NTLM where krb5 stands alone';
+        my %env = %{ $r->env };
+        my ($error, $text) = map { $env{"REDIRECT_$_"} || $env{$_} || '' } qw(NEGOTIATE_ERROR NEGOTIATE_ERROR_TEXT);
+        is $error, 'ntlm', '... the error page knows what it was';
+        like $text, qr/missing or registered twice.*IP address.*intranet zone.*domain controller/s, '... and the usual reasons';
+        is scalar(() = $server->log->ours(qr/refused \(ntlm\)/)), 1, '... in one line of the log';
+    }
+};
+
+subtest 'HTTP/2' => sub {
+    plan skip_all => 'HTTP/2 does not work with prefork' if ($ENV{NEG_MPM} || '') eq 'prefork';
+    my $output = run([ 'curl', '-q', '-v', '--silent', '--max-time', 20, '--http2', '--cacert', $ca->ca_file,
+        '-H', 'Authorization: ' . negotiate(ntlm_negotiate()), "https://localhost:$tls_port/both/env.pl" ], timeout => 30)->{output};
+    like $output, qr/HTTP_1_1_REQUIRED|HTTP.1\.1/i, 'the client is sent to HTTP/1.1';
+    unlike $output, qr/^REMOTE_USER=/m, '... and is nobody yet';
 };
 
 subtest 'what cannot be' => sub {
