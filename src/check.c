@@ -173,6 +173,7 @@ static void check_keytab(checks *c, server_rec *s, const neg_section *section, c
     const char *where =
         apr_pstrcat(c->pool, own->keytab ? "AuthNegotiateKeytab" : "AuthType Negotiate", at, NULL);
     int keyed = (section->negotiates || own->keytab || own->acceptor) && negotiates(s, section) &&
+                neg_config_mechs(conf) & NEG_MECH_KRB5 &&
                 (conf->keytab || !any_keytab(c->main_server));
     if (own->keytab || keyed)
         check_keytab_mode(c, where, conf);
@@ -188,7 +189,11 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
     const neg_conf *conf = neg_check_effective(c->pool, s, section);
     const char *at =
         apr_psprintf(c->pool, " (in %s, %s:%d)", section->where, section->file, section->line);
+    const char *conflict =
+        neg_mechs_conflict(neg_config_mechs(conf), neg_config_acceptor_text(conf));
     check_keytab(c, s, section, conf, at);
+    if (conflict)
+        note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateAcceptor", at, NULL), conflict);
     if (own->delegate && own->delegate->directory) {
         const char *where = apr_pstrcat(c->pool, "AuthNegotiateDelegate", at, NULL);
         if (check_ccache_directory(c, where, conf))

@@ -79,18 +79,6 @@ static const char *set_acceptor(cmd_parms *cmd, void *conf, const char *text)
     return NULL;
 }
 
-static const char *set_mechs(cmd_parms *cmd, void *conf, const char *name)
-{
-    neg_conf *c = neg_config_edit(cmd, conf);
-    if (strcasecmp(name, "krb5") != 0)
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateMechs: this version negotiates krb5 alone, not \"%s\"; "
-                            "write AuthNegotiateMechs krb5, or leave the line out",
-                            name);
-    c->mechs |= NEG_MECH_KRB5;
-    return NULL;
-}
-
 /* On/Off directives: cmd->info is the offset of their member. */
 static const char *set_switch(cmd_parms *cmd, void *conf, int on)
 {
@@ -265,8 +253,8 @@ const command_rec neg_commands[] = {
                   "the keytab: a file, or TYPE:residual; krb5's default otherwise"),
     AP_INIT_TAKE1("AuthNegotiateAcceptor", set_acceptor, NULL, NO_HTACCESS,
                   "which keys may accept: HTTP, any, HTTP@host or an expression"),
-    AP_INIT_ITERATE("AuthNegotiateMechs", set_mechs, NULL, OR_AUTHCFG,
-                    "which mechanisms may be negotiated: krb5"),
+    AP_INIT_ITERATE("AuthNegotiateMechs", neg_mechs_set, NULL, OR_AUTHCFG,
+                    "which mechanisms may be negotiated: krb5, ntlmssp"),
     AP_INIT_FLAG("AuthNegotiateRequireTLS", set_switch, MEMBER(require_tls), OR_AUTHCFG,
                  "On: no challenge and no acceptance without TLS"),
     AP_INIT_TAKE12("AuthNegotiateChannelBinding", neg_binding_set, NULL, OR_AUTHCFG,

@@ -82,7 +82,7 @@ static void dump_section(dump *d, server_rec *s, const neg_section *section)
                     section->line);
     dump_keytab(d, conf);
     apr_file_printf(d->out, "    acceptor      %s\n", neg_config_acceptor_text(conf));
-    apr_file_printf(d->out, "    mechanisms    krb5\n");
+    apr_file_printf(d->out, "    mechanisms    %s\n", neg_mechs_text(neg_config_mechs(conf)));
     apr_file_printf(d->out, "    require TLS   %s\n", on_off(conf->require_tls, "Off"));
     dump_binding(d, conf);
     apr_file_printf(d->out, "    persist       %s\n", on_off(conf->persist, "Off"));

@@ -18,6 +18,7 @@
 #include "gss.h"
 #include "identity.h"
 #include "mod_auth_negotiate.h"
+#include "token.h"
 
 /* The one symbol that httpd looks for; everything else stays inside (-fvisibility=hidden). */
 extern module AP_MODULE_DECLARE_DATA auth_negotiate_module __attribute__((visibility("default")));
@@ -117,6 +118,19 @@ extern const char neg_negotiate_name[]; /**< r->ap_auth_type, known by its addre
 
 /** Finds a->acceptor, which may be an expression.  @return NEG_UNKNOWN, or NEG_REFUSED */
 neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
+
+/* ---- mechs.c ---- */
+
+const char *neg_mechs_set(cmd_parms *cmd, void *conf, const char *name);
+/** A set of NEG_MECH_* as AuthNegotiateMechs has it. */
+const char *neg_mechs_text(unsigned mechs);
+/** @return NULL, or a static sentence why these mechanisms cannot have this acceptor */
+const char *neg_mechs_conflict(unsigned mechs, const char *acceptor);
+/** NTLM where it is not accepted. */
+neg_outcome neg_mechs_refuse_ntlm(neg_attempt *a);
+/** Where it is: on a connection of its client's own, and with a name.  @return NEG_UNKNOWN, or
+ * NEG_REFUSED */
+neg_outcome neg_mechs_limit_ntlm(neg_attempt *a, const neg_token *token);
 
 /* ---- binding.c ---- */
 

@@ -178,7 +178,12 @@ static const char *refuse_name(neg_attempt *a, const char *why)
 static const char *local_name(neg_attempt *a)
 {
     const char *local = NULL;
-    neg_worker *worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
+    neg_worker *worker;
+    /* DOMAIN\\name would be read as a principal with an escape, and be somebody of krb5's. */
+    if (a->identity->mech != NEG_MECH_KRB5)
+        return refuse_name(a, "auth_to_local is for Kerberos principals, and this is none: write "
+                              "AuthNegotiateUser principal where others are accepted");
+    worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
     if (worker)
         local = neg_client_local_name(worker, neg_attempt_pool(a), a->identity->principal);
     return local ? local
@@ -190,6 +195,8 @@ static int is_stripped(const neg_attempt *a, const neg_user_rule *rule)
 {
     neg_worker *worker;
     const char *realm = NULL;
+    if (a->identity->mech != NEG_MECH_KRB5)
+        return 0; /* a user of NTLM has a domain, and keeps it */
     for (int i = 0; i < rule->realms->nelts; i++)
         if (strcmp(APR_ARRAY_IDX(rule->realms, i, const char *), a->identity->realm) == 0)
             return 1;

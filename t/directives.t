@@ -81,9 +81,10 @@ my %DIRECTIVES = (
         see      => \&sees_mechs,
         default  => 'krb5',
         values   => [ krb5 => 'krb5', KRB5 => 'krb5', 'krb5 krb5' => 'krb5' ],
-        one      => 'there is one mechanism',
-        wrong    => [ ntlmssp => qr/krb5 alone, not "ntlmssp"; write AuthNegotiateMechs krb5/,
-            'krb5 ntlmssp' => qr/not "ntlmssp"/, q() => qr/requires at least one argument/ ],
+        one      => 'for a Kerberos token there is one mechanism; t/ntlm.t has the other',
+        wrong    => [ 'krb5 digest' => qr/no mechanism "digest"; write krb5, ntlmssp or both/,
+            'krb5 iakerb' => qr/iakerb .* cannot be bounded, .* write AuthNegotiateMechs krb5/,
+            q() => qr/requires at least one argument/ ],
         contexts => [qw(location htaccess)],
     },
     AuthNegotiateRequireTLS => {

@@ -16,6 +16,7 @@
 #include "bytes.h"
 #include "cause.h"
 #include "identity.h"
+#include "mech.h"
 
 /* ---- credentials.c: what each thread keeps ---- */
 
@@ -28,15 +29,12 @@ typedef struct neg_workers neg_workers;
 /** One thread's krb5 context and acceptor credentials. */
 typedef struct neg_worker neg_worker;
 
-/** Which mechanisms may be negotiated, on every path alike. */
-#define NEG_MECH_KRB5 1u
-
 /** What decides which acceptor credential a location uses. */
 typedef struct {
     const char *keytab;   /**< TYPE:residual; NULL is krb5's default */
     const char *acceptor; /**< "any", a service ("HTTP") or a service at a host ("HTTP@host") */
     int by_request;       /**< the request had a say in it: a missing key may be its doing */
-    unsigned mechs;       /**< NEG_MECH_* */
+    unsigned mechs;       /**< NEG_MECH_*: what may be negotiated, on every path alike */
     const char *rcache;   /**< TYPE:residual, such as "none:"; NULL is krb5's default */
 } neg_acceptor;
 
@@ -88,7 +86,8 @@ typedef struct {
     const char *principal; /**< display form, escaped (RFC 1964 2.1.1) */
     const char *name;      /**< the principal without its realm */
     const char *realm;
-    const char *mechanism; /**< "krb5" */
+    const char *mechanism; /**< "krb5" or "ntlmssp" */
+    unsigned mech;         /**< the same, as NEG_MECH_* */
     apr_time_t expires;    /**< when the ticket ends; never later */
     int anonymous;
     int bound;               /**< to the channel that the leg's input named */
@@ -117,6 +116,8 @@ typedef struct {
     neg_context *context; /**< from the leg before, or NULL; consumed */
     neg_bytes token;
     neg_bytes ap_req;   /**< the AP-REQ in it, if any: to explain a failure */
+    unsigned mech;      /**< whose token it is, as core/token.h found out */
+    int is_spnego;      /**< and whether it is wrapped in SPNEGO */
     neg_bytes bindings; /**< application data of the channel bindings; empty: none */
     int want_delegated;
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
@@ -131,6 +132,27 @@ neg_context *neg_context_move(neg_context *context, apr_pool_t *p);
 
 /** How many legs this context has seen. */
 int neg_context_legs(const neg_context *context);
+
+/**
+ * Whether a later token is of the mechanism, and in the wrapping, that the context was begun with.
+ * GSSAPI does not look at everything that this lets it depend on, so only NTLM is held to it.
+ */
+int neg_context_expects(const neg_context *context, unsigned mech, int is_spnego);
+
+/* ---- ntlm.c: the mechanism of gss-ntlmssp ---- */
+
+/** Whether GSSAPI has it on this machine. */
+int neg_ntlm_is_installed(void);
+
+/** neg_client_read() for NTLM: the principal is DOMAIN\user, and there is no realm. */
+int neg_ntlm_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_failure *failure);
+
+/**
+ * neg_explain_refusal() for NTLM.
+ * @param bound whether the message was held against channel bindings
+ */
+void neg_ntlm_explain(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, int bound,
+                      neg_failure *failure);
 
 /* ---- client.c: names ---- */
 
@@ -259,6 +281,7 @@ const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *wh
 
 int neg_same_oid(gss_OID a, gss_OID b);
 extern gss_OID_desc neg_oid_krb5;
+extern gss_OID_desc neg_oid_ntlmssp;
 extern gss_OID_desc neg_oid_spnego;
 
 #endif
