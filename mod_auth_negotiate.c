@@ -6,7 +6,8 @@
  *   check_authn      authenticate()      an attempt is begun, its sources are asked in turn
  *                                        (src/attempt.c): an ancestor of this request, the
  *                                        Authorization header (src/negotiate.c runs one leg, on
- *                                        src/gss/handshake.c), the connection (src/connection.c);
+ *                                        src/gss/handshake.c; src/basic.c asks who checks
+ *                                        passwords), the connection (src/connection.c);
  *                                        neg_permits() is the gate; src/answer.c turns the outcome
  *                                        into a status and headers, src/publish.c into environment
  *   check_authz      authorize()         a user who is known and not allowed gets a 403, not a
@@ -121,11 +122,12 @@ static apr_status_t auth_negotiate_delegated(request_rec *r, gss_cred_id_t *cred
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const before_rewrite[] = {"mod_rewrite.c", NULL};
-    (void)p;
     ap_hook_pre_config(neg_replay_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(neg_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_check_warn, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_replay_open, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(neg_slots_open, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_status(neg_slots_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
     /* PER_CONF: one module that asks for PER_URI makes the server ask for every subrequest. */
@@ -134,6 +136,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_register_auth_provider(p, AUTHN_PROVIDER_GROUP, NEG_KERBEROS, AUTHN_PROVIDER_VERSION,
+                              &neg_kerberos_provider, AP_AUTH_INTERNAL_PER_CONF);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_identity);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);
 }

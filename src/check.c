@@ -182,6 +182,25 @@ static void check_keytab(checks *c, server_rec *s, const neg_section *section, c
         add_probe(c, where, conf, NEG_PROBE_KEYTAB);
 }
 
+/* A password is bound to nothing, and is there to be used again. */
+static void check_passwords(checks *c, const neg_section *section, const neg_conf *conf,
+                            const char *at)
+{
+    int on = conf->basic_provider && conf->basic_provider->nelts > 0;
+    if (on && neg_config_binding(conf) == NEG_BINDING_REQUIRE)
+        note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateBasicProvider", at, NULL),
+             "a password cannot be bound to a channel, which AuthNegotiateChannelBinding require "
+             "wants here: write AuthNegotiateBasicProvider off, or AuthNegotiateChannelBinding "
+             "optional");
+    if ((on || section->takes_passwords) && conf->require_tls == NEG_OFF)
+        note(c->warnings, apr_pstrcat(c->pool, "AuthNegotiateRequireTLS Off", at, NULL),
+             "passwords may come here without TLS, where everybody on the way can read them: "
+             "leave the line out, or write On");
+    if (section->takes_passwords && (conf->keytab || !any_keytab(c->main_server)))
+        add_probe(c, apr_pstrcat(c->pool, "AuthBasicProvider kerberos", at, NULL), conf,
+                  NEG_PROBE_KEY);
+}
+
 static void check_section(checks *c, server_rec *s, const neg_section *section)
 {
     const neg_conf *own = section->conf;
@@ -189,6 +208,7 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
     const char *at =
         apr_psprintf(c->pool, " (in %s, %s:%d)", section->where, section->file, section->line);
     check_keytab(c, s, section, conf, at);
+    check_passwords(c, section, conf, at);
     if (own->delegate && own->delegate->directory) {
         const char *where = apr_pstrcat(c->pool, "AuthNegotiateDelegate", at, NULL);
         if (check_ccache_directory(c, where, conf))

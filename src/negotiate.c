@@ -128,7 +128,7 @@ static neg_outcome find_context(neg_attempt *a, const neg_token *token, neg_cont
     return NEG_UNKNOWN;
 }
 
-static const neg_identity *identity_of(const neg_attempt *a, const neg_client *client)
+neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client)
 {
     neg_identity *identity = apr_pcalloc(neg_attempt_pool(a), sizeof(*identity));
     identity->space = a->space;
@@ -171,7 +171,7 @@ static neg_outcome complete(neg_attempt *a, const neg_client *client)
                                   "KDC, and nothing about who that is");
     if (neg_config_binding(a->conf) == NEG_BINDING_REQUIRE && !client->bound)
         return refuse_unbound(a, client);
-    a->identity = identity_of(a, client);
+    a->identity = neg_negotiate_identity(a, client);
     a->delegated = client->delegated;
     return NEG_GRANTED;
 }
