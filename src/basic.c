@@ -192,14 +192,17 @@ static neg_outcome run(neg_attempt *a, const char *token68)
 
 /* ---- The offer ---- */
 
-/* A quoted-string (RFC 9110 section 5.6.4), of what AuthName may hold. */
+/* A quoted-string (RFC 9110 section 5.6.4).  httpd has put a backslash before the quotes of an
+ * AuthName already, but not before those that an expression gives. */
 static const char *quoted(apr_pool_t *p, const char *text)
 {
     char *out = apr_palloc(p, 2 * strlen(text) + 3);
     char *to = out;
     *to++ = '"';
     for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
+        if (*text == '\\' && (text[1] == '"' || text[1] == '\\'))
+            *to++ = *text++;
+        else if (*text == '"' || *text == '\\')
             *to++ = '\\';
         *to++ = (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text;
     }
