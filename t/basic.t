@@ -10,7 +10,7 @@ use NegTest;
 use NegTest::Ports 'free_port';
 use NegTest::Stage;
 
-plan tests => 179;
+plan tests => 181;
 
 my $realm = kdc()->realm;
 my $tls   = free_port();
@@ -42,7 +42,9 @@ put("$dir/users", map { chomp(my $hash = run([ 'openssl', 'passwd', '-apr1', $_-
       [ filer => 'secret-of-filer' ], [ both => 'secret-of-file' ]);
 mkdir "$dir/pages";
 put("$dir/pages/parts.shtml", map { qq{$_:<!--#include virtual="/pages/$_/env.pl" -->\n} } qw(here none file here none file));
-put("$dir/pages/failing.shtml", map { qq{<!--#include virtual="/realm/env.pl" -->\n} } 1 .. 5);
+put("$dir/pages/files.shtml", qq{<!--#include virtual="/pages/file/env.pl" -->other:<!--#include virtual="/pages/file2/env.pl" -->\n});
+put("$dir/pages/failing.shtml", map { qq{<!--#include virtual="/basic/env.pl" -->\n} } 1 .. 5);
+put("$dir/users2", "somebody:x\n");
 sub put {
     my ($file, @text) = @_;
     open my $out, '>', $file or die "$file: $!";
@@ -82,6 +84,9 @@ my %lines = (
     'pages/here' => "AuthNegotiateBasicProvider kerberos\nAuthNegotiatePersist On",
     'pages/none' => 'AuthNegotiateBasicProvider off',
     'pages/file' => "AuthNegotiateBasicProvider file\n$files",
+    'pages/file2' => "AuthNegotiateBasicProvider file\nAuthUserFile $dir/users2",
+    'pages/failing.shtml' => "AuthType None\nRequire all granted",
+    'pages/files.shtml'   => "AuthType None\nRequire all granted",
     only         => "AuthNegotiateBasicProvider kerberos\nRequire user plain\@$realm",
     any          => "AuthNegotiateBasicProvider kerberos\nRequire ip 192.0.2.1",
     htaccess     => 'AuthNegotiateBasicProvider kerberos',
@@ -362,7 +367,10 @@ for my $path (qw(file kerberos)) {
     is $part{here}, "plain\@$realm plain\@$realm ", '... and know who it is';
     is $part{none}, 'nobody nobody ', '... not where passwords are off';
     is $part{file}, 'nobody nobody ', '... nor where another provider is asked';
-    is asked(sub { $http->get('/pages/failing.shtml', Authorization => basic('carol@OTHER.TEST', 'carol')) }), '', 'whom a page refuses its parts are not asked about';
+    is asked(sub { $http->get('/pages/failing.shtml', Authorization => basic('plain', 'wrong')) }), 'AS', 'five parts with a wrong password are one question';
+    $r = $http->get('/pages/files.shtml', Authorization => basic('filer', 'secret-of-filer'));
+    like $r->body, qr/^REMOTE_USER=filer$.*other:/ms, 'two files of one provider: a user of the first';
+    unlike $r->body, qr/other:.*^REMOTE_USER/ms, '... is nobody for the second';
     is asked(sub { $r = $http->get('/pages/to-file', Authorization => basic('plain', $password{plain})) }), '', 'rewritten to a location of another provider: that one is asked';
     is $r->status, 401, '... and does not know the user';
     is $http->get('/pages/to-file', Authorization => basic('filer', 'secret-of-filer'))->env->{REMOTE_USER}, 'filer', '... or does';

@@ -123,7 +123,7 @@ is_deeply [ table_of('Control') ], [ controls() ], '... and what the module look
     my (@untested, @unknown);
     for my $row (@rows) {
         my ($attack, $answer, $test) = split / \| /, $row;
-        my ($file, $words) = ($test || '') =~ m{^`(t/\w+\.t)`: "(.+)"$};
+        my ($file, $words) = ($test || '') =~ m{^`(t/[\w-]+\.t)`: "(.+)"$};
         push @untested, $attack if !$file || !-e "$tree/$file" || index(read_file($file), $words) < 0;
         push @unknown, grep { !$causes{$_} } $answer =~ /\d{3} `([\w-]+)`/g;
     }
