@@ -38,6 +38,8 @@ static const char *negotiate_mech(const view *v)
 
 static const char *negotiate_channel_bound(const view *v)
 {
+    if (!has_ticket(v))
+        return NULL;
     return v->identity->bound ? "1" : "0";
 }
 
