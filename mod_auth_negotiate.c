@@ -6,7 +6,8 @@
  *   check_authn      authenticate()      an attempt is begun, its sources are asked in turn
  *                                        (src/attempt.c): an ancestor of this request, the
  *                                        Authorization header (src/negotiate.c runs one leg, on
- *                                        src/gss/handshake.c), the connection (src/connection.c);
+ *                                        src/gss/handshake.c; src/basic.c asks who checks
+ *                                        passwords), the connection (src/connection.c);
  *                                        neg_permits() is the gate; src/answer.c turns the outcome
  *                                        into a status and headers, src/publish.c into environment
  *   check_authz      neg_authorize()     src/authorize.c: a user who is known and not allowed gets
@@ -111,6 +112,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(neg_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_check_warn, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_replay_open, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(neg_slots_open, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_status(neg_slots_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
     /* PER_CONF: one module that asks for PER_URI makes the server ask for every subrequest. */
@@ -120,6 +123,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     neg_authorize_register(p);
+    ap_register_auth_provider(p, AUTHN_PROVIDER_GROUP, NEG_KERBEROS, AUTHN_PROVIDER_VERSION,
+                              &neg_kerberos_provider, AP_AUTH_INTERNAL_PER_CONF);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_identity);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);
 }

@@ -108,6 +108,7 @@ static int refuse(neg_attempt *a)
         return require_http_1_1(a);
     switch (neg_cause_blame(a->failure.cause)) {
     case NEG_BLAME_CLIENT:
+    case NEG_BLAME_PASSWORD:
         if (challenge(a, a->exchange->outcome == NEG_REFUSED ? a->exchange->scheme : NULL))
             return HTTP_UNAUTHORIZED;
         return HTTP_FORBIDDEN;
@@ -115,6 +116,7 @@ static int refuse(neg_attempt *a)
         send_token(a, a->r);
         return HTTP_FORBIDDEN;
     case NEG_BLAME_BUSY:
+        apr_table_setn(a->r->err_headers_out, "Retry-After", "10");
         return HTTP_SERVICE_UNAVAILABLE;
     default:
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -163,7 +165,7 @@ static int grant(neg_attempt *a)
         return refuse(a);
     }
     r->user = user;
-    r->ap_auth_type = (char *)neg_negotiate_name;
+    r->ap_auth_type = (char *)neg_scheme_of(a->identity);
     if (a->fresh) {
         send_token(a, answered(r));
         if (neg_conn_may_remember(a))

@@ -341,7 +341,10 @@ static const struct {
 
 const char *neg_authorize_see(cmd_parms *cmd, void *conf, const char *line)
 {
+    const char *why = neg_kerberos_see_require(cmd, conf, line);
     const char *word = ap_getword_conf(cmd->temp_pool, &line);
+    if (why)
+        return why;
     if (strcasecmp(word, "not") == 0)
         word = ap_getword_conf(cmd->temp_pool, &line);
     for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++)

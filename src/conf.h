@@ -7,6 +7,7 @@
 #include <ap_expr.h>
 #include <http_config.h>
 #include <httpd.h>
+#include <mod_auth.h>
 
 #include "gss.h"
 #include "identity.h"
@@ -78,6 +79,12 @@ typedef struct {
     const apr_array_header_t *shown; /**< of neg_shown; each variable once */
 } neg_attribute_rule;
 
+/** One of AuthNegotiateBasicProvider. */
+typedef struct {
+    const char *name;
+    const authn_provider *authn;
+} neg_provider;
+
 /*
  * The one list of configuration members: it makes the structure and its merge, so that no directive
  * can be forgotten in either.
@@ -93,8 +100,12 @@ typedef struct {
     X(const neg_user_rule *, user)                                                                 \
     X(const neg_delegate *, delegate)                                                              \
     X(const neg_perms *, delegate_perms)                                                           \
-    X(const char *, delegate_env) /* the variable that names the ccache */                         \
-    X(const neg_attribute_rule *, attribute)
+    X(const char *, delegate_env)                 /* the variable that names the ccache */         \
+    X(const neg_attribute_rule *, attribute)                                                       \
+    X(const apr_array_header_t *, basic_provider) /* of neg_provider; empty: off */                \
+    X(const apr_array_header_t *, basic_realm)    /* of const char * */                            \
+    X(neg_switch, basic_enterprise)                                                                \
+    X(const apr_array_header_t *, required_realms) /* of httpd's own Require krb5-realm */
 
 /** A location's policy.  Immutable once merged; merges happen per request, so it owns nothing. */
 typedef struct {
@@ -110,7 +121,8 @@ typedef struct {
     const char *where;
     const char *file; /**< of its first directive of ours */
     int line;
-    int negotiates; /**< it has AuthType Negotiate */
+    int negotiates;      /**< it has AuthType Negotiate */
+    int takes_passwords; /**< it has AuthBasicProvider kerberos */
     const neg_conf *conf;
 } neg_section;
 
@@ -133,6 +145,7 @@ typedef struct {
     struct neg_tally *tally;      /**< of this child: see report.c */
     neg_ccaches *ccaches;         /**< of this child: see delegate.c */
     apr_uint32_t *half_open;      /**< of this child: see connection.c */
+    struct neg_slots *slots;      /**< of all children: see slots.c */
 } neg_server;
 
 /* ---- directives.c ---- */
@@ -157,6 +170,8 @@ int neg_config_at_start(cmd_parms *cmd);
 neg_conf *neg_config_edit(cmd_parms *cmd, void *conf);
 /** This section has AuthType Negotiate. */
 void neg_config_note_auth_type(cmd_parms *cmd, const neg_conf *conf);
+/** This section has AuthBasicProvider kerberos. */
+void neg_config_note_basic(cmd_parms *cmd, const neg_conf *conf);
 
 /* Defaults live here and nowhere else. */
 const char *neg_config_acceptor_text(const neg_conf *conf);

@@ -161,3 +161,9 @@ void neg_config_note_auth_type(cmd_parms *cmd, const neg_conf *conf)
     if (neg_config_at_start(cmd))
         section_of(cmd, conf)->negotiates = 1;
 }
+
+void neg_config_note_basic(cmd_parms *cmd, const neg_conf *conf)
+{
+    if (neg_config_at_start(cmd))
+        section_of(cmd, conf)->takes_passwords = 1;
+}

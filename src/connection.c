@@ -148,10 +148,16 @@ static int has_begun(const request_rec *r)
     return main_of(r)->sent_bodyct != 0;
 }
 
+/* Clients send passwords with every request: there is nothing to be remembered of them. */
+static int is_password(const neg_attempt *a)
+{
+    return a->identity && a->identity->provider;
+}
+
 int neg_conn_may_remember(const neg_attempt *a)
 {
-    return a->conf->persist == NEG_ON && neg_conn_can_hold(a->r) && neg_conn_is_direct(a->r) &&
-           !has_begun(a->r);
+    return !is_password(a) && a->conf->persist == NEG_ON && neg_conn_can_hold(a->r) &&
+           neg_conn_is_direct(a->r) && !has_begun(a->r);
 }
 
 neg_outcome neg_conn_recall(neg_attempt *a)

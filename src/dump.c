@@ -74,6 +74,20 @@ static void dump_attributes(dump *d, const neg_conf *conf)
     apr_file_printf(d->out, "\n");
 }
 
+static void dump_passwords(dump *d, const neg_conf *conf)
+{
+    const apr_array_header_t *providers = conf->basic_provider;
+    const apr_array_header_t *realms = conf->basic_realm;
+    apr_file_printf(d->out, "    passwords     %s", providers && providers->nelts ? "" : "off");
+    for (int i = 0; providers && i < providers->nelts; i++)
+        apr_file_printf(d->out, "%s%s", i ? " " : "",
+                        APR_ARRAY_IDX(providers, i, neg_provider).name);
+    apr_file_printf(d->out, "\n    realms        %s", realms && realms->nelts ? "" : "default");
+    for (int i = 0; realms && i < realms->nelts; i++)
+        apr_file_printf(d->out, "%s%s", i ? " " : "", APR_ARRAY_IDX(realms, i, const char *));
+    apr_file_printf(d->out, "\n    enterprise    %s\n", on_off(conf->basic_enterprise, "Off"));
+}
+
 static void dump_section(dump *d, server_rec *s, const neg_section *section)
 {
     const neg_conf *conf = neg_check_effective(d->pool, s, section);
@@ -91,6 +105,7 @@ static void dump_section(dump *d, server_rec *s, const neg_section *section)
     apr_file_printf(d->out, "    user          %s\n", neg_config_user_text(conf));
     dump_delegation(d, conf);
     dump_attributes(d, conf);
+    dump_passwords(d, conf);
 }
 
 static void dump_server(dump *d, server_rec *s)

@@ -136,7 +136,7 @@ static neg_outcome find_context(neg_attempt *a, const neg_token *token, neg_cont
     return NEG_UNKNOWN;
 }
 
-static const neg_identity *identity_of(const neg_attempt *a, const neg_client *client)
+neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client)
 {
     neg_identity *identity = apr_pcalloc(neg_attempt_pool(a), sizeof(*identity));
     identity->space = a->space;
@@ -184,7 +184,7 @@ static neg_outcome complete(neg_attempt *a, const neg_client *client)
         ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, a->r,
                       "the ticket of %s was asked for %d attributes", client->principal,
                       client->attributes->nelts);
-    a->identity = identity_of(a, client);
+    a->identity = neg_negotiate_identity(a, client);
     a->delegated = client->delegated;
     return NEG_GRANTED;
 }

@@ -11,6 +11,7 @@
 
 #include <httpd.h> /* before the others, which do not include it */
 
+#include <ap_mpm.h>
 #include <http_log.h>
 
 #include "cause.h"
@@ -49,6 +50,7 @@ typedef struct {
     const struct neg_scheme *scheme; /**< that it named, if this server has it */
     neg_bytes reply;                 /**< the token that answers it */
     neg_failure failure;
+    struct neg_checked *checked; /**< what the KDC said of the password: see kerberos.c */
 } neg_exchange;
 
 /** One request, or subrequest or redirect, that asks for an identity. */
@@ -82,6 +84,8 @@ typedef struct neg_scheme {
 
 /** A new attempt for r, in the pool of the client's request. */
 neg_attempt *neg_attempt_begin(request_rec *r);
+/** The same, which nobody finds by its request. */
+neg_attempt *neg_attempt_create(request_rec *r);
 /** Asks the sources in turn. */
 neg_outcome neg_attempt_run(neg_attempt *a);
 /** Notes a refusal. @return NEG_REFUSED */
@@ -97,6 +101,8 @@ neg_attempt *neg_attempt_above(const neg_attempt *a);
 /** The pool of the client's request. */
 apr_pool_t *neg_attempt_pool(const neg_attempt *a);
 
+/* ---- policy.c ---- */
+
 /**
  * The policy: whether an identity's facts are enough for this location.  Pure.
  * @return NULL, or a sentence why not
@@ -111,6 +117,9 @@ const neg_scheme *neg_scheme_find(const neg_attempt *a, const char *name);
 /** All that this location uses, in the order of their challenges, ended by NULL. */
 const neg_scheme *const *neg_schemes(const neg_attempt *a);
 
+/** r->ap_auth_type for an identity: known by its address. */
+const char *neg_scheme_of(const neg_identity *identity);
+
 /* ---- negotiate.c: one leg ---- */
 
 extern const neg_scheme neg_negotiate_scheme;
@@ -118,6 +127,9 @@ extern const char neg_negotiate_name[]; /**< r->ap_auth_type, known by its addre
 
 /** Finds a->acceptor, which may be an expression.  @return NEG_UNKNOWN, or NEG_REFUSED */
 neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
+
+/** What a token, or the KDC's ticket for a password, has proven here. */
+neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client);
 
 /* ---- mechs.c ---- */
 
@@ -131,6 +143,51 @@ neg_outcome neg_mechs_refuse_ntlm(neg_attempt *a);
 /** Where it is: on a connection of its client's own, and with a name.  @return NEG_UNKNOWN, or
  * NEG_REFUSED */
 neg_outcome neg_mechs_limit_ntlm(neg_attempt *a, const neg_token *token);
+
+/* ---- basic.c: passwords ---- */
+
+extern const neg_scheme neg_basic_scheme;
+extern const char neg_basic_name[];
+
+const char *neg_basic_provider_set(cmd_parms *cmd, void *conf, const char *name);
+/** Whether passwords are taken at all by this policy. */
+int neg_basic_is_on(const neg_conf *conf);
+/** Whether this policy has a provider of that name. */
+int neg_basic_has(const neg_conf *conf, const char *provider);
+/** Whether a password would cross the network in the clear, against this policy. */
+int neg_basic_lacks_tls(const neg_conf *conf, const request_rec *r);
+/** Whether an identity may be kept for requests that prove nothing themselves: one that Kerberos
+ * has proven; what other providers say is good where and when they say it. */
+int neg_basic_may_keep(const neg_identity *identity);
+
+/* ---- kerberos.c: the provider `kerberos` ---- */
+
+#define NEG_KERBEROS "kerberos"
+
+extern const authn_provider neg_kerberos_provider;
+
+const char *neg_kerberos_realm_set(cmd_parms *cmd, void *conf, const char *realm);
+/** httpd's AuthBasicProvider, noted for the checks at start. */
+const char *neg_kerberos_see_provider(cmd_parms *cmd, void *conf, const char *name);
+/** httpd's Require: the realms of a literal krb5-realm may be asked. */
+const char *neg_kerberos_see_require(cmd_parms *cmd, void *conf, const char *line);
+/**
+ * Asks the KDC, once for a client's request where nothing else is wanted of it.
+ * @return AUTH_GRANTED with a->identity, and a->delegated where that is wanted; else a->failure
+ */
+authn_status neg_kerberos_check(neg_attempt *a, const char *user, const char *password);
+
+/* ---- slots.c: how many passwords may be checked at once ---- */
+
+/** post_config hook. */
+int neg_slots_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers);
+/** @return what neg_slots_give_back() wants, or NULL when all are taken */
+apr_uint32_t *neg_slots_take(struct neg_slots *slots);
+void neg_slots_give_back(apr_uint32_t *slot);
+unsigned neg_slots_limit(const struct neg_slots *slots);
+/** child_status hook: those of a child that is no more are free. */
+void neg_slots_child_status(server_rec *s, pid_t pid, ap_generation_t gen, int slot,
+                            mpm_child_status state);
 
 /* ---- binding.c ---- */
 
@@ -230,6 +287,8 @@ int neg_answer_note_failure(request_rec *r, const char *auth_type);
 struct neg_tally *neg_report_create(apr_pool_t *p);
 /** Logs a->failure: at the level of its blame once a minute for each cause, else at INFO. */
 void neg_report(const neg_attempt *a);
+/** The same of the provider `kerberos` under mod_auth_basic. */
+void neg_report_basic(const neg_attempt *a);
 /** Logs trouble that refuses nobody, at the same pace. */
 void neg_report_aside(const neg_attempt *a, neg_cause cause, const char *text);
 const char *neg_cause_code(neg_cause cause);

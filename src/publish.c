@@ -12,23 +12,34 @@ typedef struct {
     apr_pool_t *pool;
 } view;
 
+/* A getter's NULL: nothing is known.  Where a provider that is not ours checked a password, nobody
+ * knows more than the name that was typed. */
+static int has_ticket(const view *v)
+{
+    return v->identity->mech != 0;
+}
+
 static const char *gss_name(const view *v)
 {
-    return v->identity->principal;
+    return has_ticket(v) ? v->identity->principal : NULL;
 }
 
 static const char *gss_session_expiration(const view *v)
 {
+    if (!has_ticket(v))
+        return NULL;
     return apr_psprintf(v->pool, "%" APR_TIME_T_FMT, apr_time_sec(v->identity->expires));
 }
 
 static const char *negotiate_mech(const view *v)
 {
-    return v->identity->mechanism;
+    return has_ticket(v) ? v->identity->mechanism : NULL;
 }
 
 static const char *negotiate_channel_bound(const view *v)
 {
+    if (!has_ticket(v))
+        return NULL;
     return v->identity->bound ? "1" : "0";
 }
 
@@ -39,7 +50,7 @@ static const char *negotiate_source(const view *v)
 
 static const char *negotiate_realm(const view *v)
 {
-    return v->identity->realm;
+    return has_ticket(v) ? v->identity->realm : NULL;
 }
 
 static const struct {
@@ -125,8 +136,13 @@ static void withhold_attributes(request_rec *r)
 void neg_publish_identity(const neg_attempt *a, request_rec *r)
 {
     view v = {a->identity, a->r == r ? a->source : "inherited", r->pool};
-    for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
-        apr_table_setn(r->subprocess_env, variables[i].name, variables[i].get(&v));
+    for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
+        const char *value = variables[i].get(&v);
+        if (value)
+            apr_table_setn(r->subprocess_env, variables[i].name, value);
+        else
+            apr_table_unset(r->subprocess_env, variables[i].name);
+    }
     publish_attributes(a, a->identity, r);
     publish_ccache(a, r);
 }
@@ -219,6 +235,8 @@ static const char *expression(neg_attempt *a, const neg_user_rule *rule)
 static const char *user_by_rule(neg_attempt *a)
 {
     const neg_user_rule *rule = a->conf->user;
+    if (!a->identity->mech) /* no principal, to which a rule could apply */
+        return a->identity->principal;
     switch (rule ? rule->form : NEG_USER_PRINCIPAL) {
     case NEG_USER_LOCAL:
         return local_name(a);

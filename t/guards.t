@@ -73,7 +73,7 @@ is_deeply [ table_of('Of a client that was refused') ], [ refused_variables() ],
 is_deeply [ table_of('Control') ], [ controls() ], '... and what the module looks at';
 
 {
-    my %status = (CLIENT => 401, POLICY => 403, SERVER => 500, BUSY => 503);
+    my %status = (CLIENT => 401, PASSWORD => 401, POLICY => 403, SERVER => 500, BUSY => 503);
     my (%is, %code_of);
     for (read_file('src/cause.h') =~ /X\((\w+, "[\w-]+", \w+)\)/g) {
         my ($name, $code, $blame) = /(\w+), "([\w-]+)", (\w+)/;
@@ -123,7 +123,7 @@ is_deeply [ table_of('Control') ], [ controls() ], '... and what the module look
     my (@untested, @unknown);
     for my $row (@rows) {
         my ($attack, $answer, $test) = split / \| /, $row;
-        my ($file, $words) = ($test || '') =~ m{^`(t/\w+\.t)`: "(.+)"$};
+        my ($file, $words) = ($test || '') =~ m{^`(t/[\w-]+\.t)`: "(.+)"$};
         push @untested, $attack if !$file || !-e "$tree/$file" || index(read_file($file), $words) < 0;
         push @unknown, grep { !$causes{$_} } $answer =~ /\d{3} `([\w-]+)`/g;
     }
@@ -186,7 +186,7 @@ sub of_server    { return grep { $directive{$_} !~ /directory/ } @names }
 
 sub members {
     my ($list) = read_file('src/conf.h') =~ /#define NEG_CONF_MEMBERS\(X\)((?:.*\\\n)+.*)/;
-    return $list =~ /X\([^,]+, (\w+)\)/g;
+    return grep { $_ ne 'required_realms' } $list =~ /X\([^,]+, (\w+)\)/g;    # of httpd's Require
 }
 
 sub granted_variables {
@@ -286,6 +286,7 @@ sub examples {
     my %lines = map { $_ => [ $entry{$_} =~ /^(    $_ .*)$/mg ] } keys %entry;
     die "a directive has no example\n" if grep { !@{ $lines{$_} } } @names;
     my ($outside, $inside) = map { [ map { @{ $lines{$_} } } @$_ ] } [ of_server() ], [ of_directory() ];
+    push @$inside, 'AuthNegotiateChannelBinding optional';    # a password cannot be bound
     return staged(join "\n", @$outside, '<Location "/x">', @$inside, '</Location>', '');
 }
 
@@ -298,7 +299,10 @@ sub merging {
         [ AuthNegotiateAcceptor       => 'HTTP@localhost',           'any' ],
         [ AuthNegotiateMechs          => has_ntlm() ? 'krb5 ntlmssp' : 'krb5', 'krb5' ],
         [ AuthNegotiateRequireTLS     => 'On',                       'Off' ],
-        [ AuthNegotiateChannelBinding => 'require',                  'off' ],
+        [ AuthNegotiateBasicProvider  => 'kerberos file',            'off' ],
+        [ AuthNegotiateBasicRealm     => 'OTHER.TEST EXAMPLE.COM',   'default' ],
+        [ AuthNegotiateBasicEnterprise => 'On',                      'Off' ],
+        [ AuthNegotiateChannelBinding => 'off',                      'optional' ],
         [ AuthNegotiatePersist        => 'On',                       'Off' ],
         [ AuthNegotiateOffer          => 'once',                     'always' ],
         [ AuthNegotiateUser           => 'strip EXAMPLE.TEST',       'principal' ],

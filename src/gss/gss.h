@@ -154,6 +154,27 @@ int neg_ntlm_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg
 void neg_ntlm_explain(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, int bound,
                       neg_failure *failure);
 
+/* ---- password.c: a password, checked by the KDC, which our own key verifies ---- */
+
+typedef struct {
+    neg_worker *worker;
+    const neg_acceptor *acceptor;
+    const char *host;     /**< this server's name: the key of HTTP/host is asked for first */
+    const char *user;     /**< name@REALM; with enterprise any name@domain */
+    int enterprise;       /**< the default realm's KDC says whose name it is (RFC 6806 section 5) */
+    const char *password; /**< not empty; it stays the caller's, who wipes it */
+    int want_delegated;   /**< leg->client.delegated is to hold the user's ticket-granting ticket */
+    const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
+} neg_password;
+
+/**
+ * One AS and one TGS exchange (one more TGS for each realm in between), and a token that is
+ * accepted.  No default ccache, client keytab or variable of the environment is used.
+ * @param p   owns everything in *leg, a delegated credential too
+ * @param leg COMPLETE or FAILED
+ */
+void neg_password_check(apr_pool_t *p, const neg_password *in, neg_leg *leg);
+
 /* ---- client.c: names ---- */
 
 /**
