@@ -44,6 +44,8 @@ typedef enum {
     X(KEYTAB, "keytab", SERVER)                                                                    \
     X(DELEGATION, "delegation", SERVER)                                                            \
     X(REPLAY_CACHE, "replay-cache", SERVER)                                                        \
+    X(SESSION_SIZE, "session-size", SERVER)                                                        \
+    X(SESSION_STORE, "session-store", SERVER)                                                      \
     X(INTERNAL, "internal", SERVER)
 
 typedef enum {

@@ -48,6 +48,10 @@ typedef struct {
     const struct neg_scheme *scheme; /**< that it named, if this server has it */
     neg_bytes reply;                 /**< the token that answers it */
     neg_failure failure;
+    int cookies_hidden;  /**< ours have been taken out of the request */
+    const char *cookies; /**< the Cookie header as the client sent it; NULL: none */
+    const char *cookie;  /**< a Set-Cookie that the answer is to have, until it has it */
+    struct neg_live *session; /**< begun by this request; NULL: none */
 } neg_exchange;
 
 /** One request, or subrequest or redirect, that asks for an identity. */
@@ -92,6 +96,8 @@ neg_attempt *neg_attempt_granted(request_rec *r);
 neg_attempt *neg_attempt_nearest(request_rec *r);
 /** The one of the nearest ancestor of a's request that has one; NULL when none has. */
 neg_attempt *neg_attempt_above(const neg_attempt *a);
+/** What r and all that it is part of share. */
+neg_exchange *neg_attempt_exchange(request_rec *r);
 /** The pool of the client's request. */
 apr_pool_t *neg_attempt_pool(const neg_attempt *a);
 
@@ -172,6 +178,8 @@ int neg_conn_has_failed(const request_rec *r);
 
 /** Turns an outcome into the response. @return what check_authn has to return */
 int neg_answer(neg_attempt *a, neg_outcome outcome);
+/** Of the logout handler: 200, and a->exchange->cookie.  @return what a handler has to return */
+int neg_answer_logout(neg_attempt *a);
 /** note_auth_failure hook: the challenges for a 401 that another module answers. */
 int neg_answer_note_failure(request_rec *r, const char *auth_type);
 
