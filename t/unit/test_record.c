@@ -44,7 +44,7 @@ static const apr_array_header_t *attributes(void)
  * compile (-Wmissing-field-initializers, or a type that does not fit): then give it a value here,
  * which is not zero, and a place in record.c. */
 static const apr_array_header_t filled_in_later;
-static const neg_identity members = {
+static const neg_identity all_members = {
     "https://www.example.test:443 one",
     "alice/admin@EXAMPLE.TEST",
     "alice/admin",
@@ -71,7 +71,7 @@ static const neg_identity members = {
 
 static neg_identity whole(void)
 {
-    neg_identity identity = members;
+    neg_identity identity = all_members;
 
     identity.attributes = attributes();
     identity.groups = strings((int)(sizeof(sids) / sizeof(sids[0])), sids);
@@ -126,7 +126,7 @@ static void no_member_is_forgotten(void **state)
 
     (void)state;
     for (at = 0; at + sizeof(was) <= sizeof(identity); at += sizeof(was)) {
-        memcpy(&was, (const char *)&members + at, sizeof(was));
+        memcpy(&was, (const char *)&all_members + at, sizeof(was));
         memcpy(&is, (const char *)back + at, sizeof(is));
         if (was != 0 && is == 0) {
             fail_msg("the member at offset %zu of neg_identity is lost", at);
