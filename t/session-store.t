@@ -37,7 +37,7 @@ sub conf {
     </Location>
     <Location "/short">
         AuthName "short"
-        AuthNegotiateSessionTimeout 2 4
+        AuthNegotiateSessionTimeout 4 8
         AuthNegotiateDelegate "FILE:$tickets"
     </Location>
     <Location "/tickets">
@@ -68,7 +68,7 @@ sub login {
     user($r) eq 'alice@EXAMPLE.TEST' or diag 'login: ', user($r);
     return (Cookie => pair_of($r));
 }
-sub kept { return sort glob "$tickets/krb5cc_session_*" }
+sub kept { my @all = sort glob "$tickets/krb5cc_session_*"; return @all }
 my $ALICE = 'alice@EXAMPLE.TEST';
 
 sub logs_out {
@@ -130,8 +130,9 @@ SKIP: {
         is user(get($server, env_of('a'), @cookie)), $ALICE, '... and is known elsewhere';
         login($server, 'short', delegate => 1);
         is scalar(kept()), 1, 'those of a session that ends';
-        sleep 5.2;
+        sleep 6.2;
         ok $server->restart, '... are';
+        wait_until(sub { !kept() }, 10);
         is_deeply [ kept() ], [], '... removed when a child starts';
         is_deeply [ grep { !/session/ } glob "$tickets/krb5cc_*" ], [], 'and nothing else is left';
     };
@@ -150,12 +151,18 @@ for my $provider (qw(redis memcache)) {
             is user(get($servers[0], env_of('a'), @cookie)), 401, '... and is ended there for both';
             logs_out($servers[0]);
             my $short = (login($servers[0], 'short'))[1];
-            sleep 0.8;
-            my $r = get($servers[1], env_of('short'), Cookie => $short);
-            is user($r), $ALICE, 'renewed at the other';
-            is $r->header('Set-Cookie'), undef, '... without another cookie';
+            my $login = time;
             sleep 1.5;
-            is user(get($servers[0], env_of('short'), Cookie => $short)), $ALICE, '... which the first knows';
+            my $r = get($servers[1], env_of('short'), Cookie => $short);
+            SKIP: {
+                skip 'too slow to see it before its end', 3 if time - $login > 3.9;
+                is user($r), $ALICE, 'renewed at the other';
+                is $r->header('Set-Cookie'), undef, '... without another cookie';
+                sleep $login + 4.1 - time;
+                my $late = get($servers[0], env_of('short'), Cookie => $short);
+                skip 'too slow to see it before its end', 1 if time - $login > 5.3;
+                is user($late), $ALICE, '... which the first knows';
+            }
 
             my ($ours, $theirs) = map { (login($_))[1] } @servers;
             $servers[0]->log->mark;
@@ -173,7 +180,8 @@ for my $provider (qw(redis memcache)) {
             is get($servers[0], '/logout/', Cookie => $ours)->status, 200, 'logout is no error';
             my @told = $servers[0]->log->text =~ /\[auth_negotiate:error\].*session-store/g;
             cmp_ok scalar @told, '>=', 1, 'the log has it';
-            cmp_ok scalar @told, '<=', scalar $servers[0]->children, '... once for each child';
+            my @children = $servers[0]->children;
+            cmp_ok scalar @told, '<=', scalar @children, '... once for each child';
             $store->start;
             my $back;
             wait_until(sub { ($back = (login($servers[0]))[1]) ne '' }, 40);

@@ -62,7 +62,7 @@ $more
         AuthNegotiateUser local
     </Location>
     <Location "/short">
-        AuthNegotiateSessionTimeout 2 5
+        AuthNegotiateSessionTimeout 3 6
         AuthName "short"
     </Location>
     <Location "/named">
@@ -261,22 +261,24 @@ subtest 'times' => sub {
     my ($first, @renewed) = ($cookie[1]);
     is user(get(env_of('short'), @cookie)), $ALICE, 'at once';
     is_deeply [ set_cookies(get(env_of('short'), @cookie)) ], [], '... without another cookie';
-    sleep 0.7;
+    my ($at, $gap) = (time, 0);
     for (1 .. 20) {
-        my $at = time;
-        my $r  = get(env_of('short'), @cookie);
+        sleep 0.6;
+        my $r = get(env_of('short'), @cookie);
         last if user($r) eq 401;
         push @renewed, pair_of($r) if set_cookies($r);
         @cookie = (Cookie => pair_of($r)) if set_cookies($r);
-        sleep 0.6;
+        $gap = time - $at if time - $at > $gap;
+        $at  = time;
     }
-    my $lasted = time - $begin;
-    cmp_ok scalar @renewed, '>=', 2, 'a session in use is renewed';
-    cmp_ok $lasted, '>', 2.5, '... beyond its idle time';
-    cmp_ok $lasted, '>=', 5, '... until its end';
+    SKIP: {
+        skip 'too slow to use it before its end', 2 if $gap > 1.9;
+        cmp_ok scalar @renewed, '>=', 2, 'a session in use is renewed';
+        cmp_ok time - $begin, '>=', 6, '... until its end';
+    }
     is user(get(env_of('short'), Cookie => $_)), 401, 'no cookie of it is good any more' for $first, @renewed;
     @cookie = login('alice', 'short');
-    sleep 2.1;
+    sleep 3.1;
     is user(get(env_of('short'), @cookie)), 401, 'a session that is not used has ended';
 };
 
