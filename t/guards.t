@@ -20,7 +20,7 @@ my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
 
-plan tests => 45;
+plan tests => 46;
 
 # --- directives --------------------------------------------------------------
 
@@ -124,7 +124,7 @@ is_deeply [ table_of('Control') ], [ controls() ], '... and what the module look
     my (@untested, @unknown);
     for my $row (@rows) {
         my ($attack, $answer, $test) = split / \| /, $row;
-        my ($file, $words) = ($test || '') =~ m{^`(t/\w+\.t)`: "(.+)"$};
+        my ($file, $words) = ($test || '') =~ m{^`(t/[\w-]+\.t)`: "(.+)"$};
         push @untested, $attack if !$file || !-e "$tree/$file" || index(read_file($file), $words) < 0;
         push @unknown, grep { !$causes{$_} } $answer =~ /\d{3} `([\w-]+)`/g;
     }
