@@ -154,6 +154,26 @@ static request_rec *answered(request_rec *r)
     return r;
 }
 
+/* Once, when a session is begun or renewed. */
+static void send_cookie(const neg_attempt *a, request_rec *r)
+{
+    if (!a->exchange->cookie)
+        return;
+    apr_table_addn(r->err_headers_out, "Set-Cookie", a->exchange->cookie);
+    keep_from_caches(r);
+    a->exchange->cookie = NULL;
+}
+
+int neg_answer_logout(neg_attempt *a)
+{
+    request_rec *r = a->r;
+    send_cookie(a, answered(r));
+    apr_table_setn(answered(r)->err_headers_out, "Cache-Control", "no-store");
+    ap_set_content_type(r, "text/plain; charset=utf-8");
+    ap_rputs("You are logged out.\n", r);
+    return OK;
+}
+
 static int grant(neg_attempt *a)
 {
     request_rec *r = a->r;
@@ -173,6 +193,7 @@ static int grant(neg_attempt *a)
     } else if (!a->exchange->tried) {
         keep_from_caches(answered(r));
     }
+    send_cookie(a, answered(r));
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s is %s (%s, %s)", user, a->identity->principal,
                   a->identity->mechanism, a->source);
     return OK;

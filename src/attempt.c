@@ -8,6 +8,7 @@
 
 #include "credentials.h"
 #include "negotiate.h"
+#include "session.h"
 
 /* ---- Requests, their ancestors and their attempts ---- */
 
@@ -51,7 +52,7 @@ neg_attempt *neg_attempt_granted(request_rec *r)
 }
 
 /* The root keeps the exchange, with an empty attempt where it is not protected itself. */
-static neg_exchange *exchange_of(request_rec *r)
+neg_exchange *neg_attempt_exchange(request_rec *r)
 {
     request_rec *root = r;
     neg_attempt *a;
@@ -79,7 +80,7 @@ static const char *space_of(request_rec *r, apr_pool_t *p)
 
 neg_attempt *neg_attempt_create(request_rec *r)
 {
-    neg_exchange *exchange = exchange_of(r);
+    neg_exchange *exchange = neg_attempt_exchange(r);
     apr_pool_t *p = exchange->root->pool;
     neg_attempt *a = apr_pcalloc(p, sizeof(*a));
     a->r = r;
@@ -217,6 +218,7 @@ static const struct {
     {inherit, "inherited"},
     {use_header, "header"},
     {neg_conn_recall, "connection"},
+    {neg_session_recall, "session"},
 };
 
 /* ---- The gate ---- */
@@ -260,6 +262,7 @@ static neg_outcome settle(neg_attempt *a)
         return NEG_REFUSED;
     if (remember)
         neg_conn_remember(a);
+    neg_session_begin(a);
     return NEG_GRANTED;
 }
 
@@ -353,6 +356,7 @@ static neg_outcome prepare(neg_attempt *a)
 neg_outcome neg_attempt_run(neg_attempt *a)
 {
     neg_outcome outcome = prepare(a);
+    neg_session_hide_cookies(a);
     if (outcome != NEG_REFUSED)
         outcome = ask_sources(a);
     else if (authorization_of(a) && !a->exchange->tried)

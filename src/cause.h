@@ -57,6 +57,8 @@ typedef enum {
     X(PROVIDER, "provider", SERVER)                                                                \
     X(KDC, "kdc", BUSY)                                                                            \
     X(BUSY, "busy", BUSY)                                                                          \
+    X(SESSION_SIZE, "session-size", SERVER)                                                        \
+    X(SESSION_STORE, "session-store", SERVER)                                                      \
     X(INTERNAL, "internal", SERVER)
 
 typedef enum {

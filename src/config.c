@@ -8,6 +8,8 @@
 #define DEFAULT_ACCEPTOR     "HTTP"
 #define DEFAULT_DELEGATE_ENV "KRB5CCNAME"
 #define DEFAULT_CCACHE_MODE  0600
+#define DEFAULT_IDLE         apr_time_from_sec(30 * 60)
+#define DEFAULT_ABSOLUTE     apr_time_from_sec(10 * 3600)
 
 /* ---- Create and merge ---- */
 
@@ -46,6 +48,10 @@ void *neg_config_merge_server(apr_pool_t *p, void *base_server, void *add_server
 {
     const neg_server *base = base_server;
     neg_server *merged = apr_pmemdup(p, add_server, sizeof(*merged));
+    if (!merged->session_keys)
+        merged->session_keys = base->session_keys;
+    if (!merged->session_place)
+        merged->session_place = base->session_place;
     if (!merged->replay)
         merged->replay = base->replay;
     return merged;
@@ -102,6 +108,18 @@ neg_perms neg_config_perms(const neg_conf *conf)
 unsigned neg_config_mechs(const neg_conf *conf)
 {
     return conf->mechs ? conf->mechs : NEG_MECH_KRB5;
+}
+
+neg_timeouts neg_config_timeouts(const neg_conf *conf)
+{
+    static const neg_timeouts defaults = {DEFAULT_IDLE, DEFAULT_ABSOLUTE};
+    return conf->session_timeout ? *conf->session_timeout : defaults;
+}
+
+neg_cookie_rule neg_config_cookie(const neg_conf *conf)
+{
+    static const neg_cookie_rule defaults = {.path = "/", .same_site = "Lax"};
+    return conf->session_cookie ? *conf->session_cookie : defaults;
 }
 
 neg_binding_mode neg_config_binding(const neg_conf *conf)

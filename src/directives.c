@@ -8,6 +8,7 @@
 #include <http_core.h>
 
 #include "negotiate.h"
+#include "session.h"
 
 /* ---- Words that are expressions ---- */
 
@@ -283,4 +284,14 @@ const command_rec neg_commands[] = {
                   "the variable that names the ccache: KRB5CCNAME"),
     AP_INIT_TAKE12("AuthNegotiateAttribute", neg_attributes_set, NULL, OR_AUTHCFG,
                    "a variable and the name attribute that it shows, or off"),
+    AP_INIT_FLAG("AuthNegotiateSession", set_switch, MEMBER(session), OR_AUTHCFG,
+                 "On: a sealed cookie keeps the identity"),
+    AP_INIT_TAKE12("AuthNegotiateSessionTimeout", neg_session_set_timeout, NULL, OR_AUTHCFG,
+                   "how long a session lasts without a request, and how long at all"),
+    AP_INIT_TAKE_ARGV("AuthNegotiateSessionCookie", neg_session_set_cookie, NULL, OR_AUTHCFG,
+                      "name of the cookie, or default, and its attributes"),
+    AP_INIT_ITERATE("AuthNegotiateSessionKey", neg_session_set_key, NULL, RSRC_CONF,
+                    "files with keys: the first seals, all open"),
+    AP_INIT_TAKE1("AuthNegotiateSessionStore", neg_session_set_store, NULL, RSRC_CONF,
+                  "cookie, or a socache provider"),
     {.name = NULL}};

@@ -51,6 +51,10 @@ typedef struct {
     neg_bytes reply;                 /**< the token that answers it */
     neg_failure failure;
     struct neg_checked *checked; /**< what the KDC said of the password: see kerberos.c */
+    int cookies_hidden;  /**< ours have been taken out of the request */
+    const char *cookies; /**< the Cookie header as the client sent it; NULL: none */
+    const char *cookie;  /**< a Set-Cookie that the answer is to have, until it has it */
+    struct neg_live *session; /**< begun by this request; NULL: none */
 } neg_exchange;
 
 /** One request, or subrequest or redirect, that asks for an identity. */
@@ -98,6 +102,8 @@ neg_attempt *neg_attempt_granted(request_rec *r);
 neg_attempt *neg_attempt_nearest(request_rec *r);
 /** The one of the nearest ancestor of a's request that has one; NULL when none has. */
 neg_attempt *neg_attempt_above(const neg_attempt *a);
+/** What r and all that it is part of share. */
+neg_exchange *neg_attempt_exchange(request_rec *r);
 /** The pool of the client's request. */
 apr_pool_t *neg_attempt_pool(const neg_attempt *a);
 
@@ -278,6 +284,8 @@ int neg_conn_has_failed(const request_rec *r);
 int neg_answer(neg_attempt *a, neg_outcome outcome);
 /** Asks a known client for a newer ticket.  @return whether it can be asked */
 int neg_answer_ask_again(const neg_attempt *a);
+/** Of the logout handler: 200, and a->exchange->cookie.  @return what a handler has to return */
+int neg_answer_logout(neg_attempt *a);
 /** note_auth_failure hook: the challenges for a 401 that another module answers. */
 int neg_answer_note_failure(request_rec *r, const char *auth_type);
 

@@ -7,6 +7,7 @@ use warnings;
 use Apache::Test qw(-withtestmore);
 use File::Basename qw(basename dirname);
 use File::Find 'find';
+use MIME::Base64 'encode_base64';
 use NegTest;
 use NegTest::Httpd qw(apxs httpd_user);
 
@@ -19,7 +20,7 @@ my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
 
-plan tests => 45;
+plan tests => 46;
 
 # --- directives --------------------------------------------------------------
 
@@ -232,7 +233,7 @@ sub files_with {
 
 # --- what the documents have -------------------------------------------------
 
-sub documents { return map { "docs/$_.md" } qw(THREATS design directives modules proxies variables) }
+sub documents { return map { "docs/$_.md" } qw(THREATS design directives modules proxies sessions variables) }
 
 sub section {
     my ($text, $title) = @_;
@@ -272,8 +273,18 @@ sub staged {
     my $group = httpd_user() ? (httpd_user())[1] : getgrgid $);
     $text =~ s{/etc/apache2/http\.keytab}{\@keytab\@}g;
     $text =~ s{/var/lib/apache2/ccaches}{\@stage\@/delegated}g;
+    $text =~ s{/etc/apache2/session(-old)?\.key}{session_key()}eg;
     $text =~ s{group:webapp}{group:$group}g;
     return $text;
+}
+
+sub session_key {
+    my $file = stage_dir() . '/session.key';
+    open my $out, '>', $file or die "$file: $!\n";
+    print $out encode_base64('k' x 32);
+    close $out;
+    chmod 0600, $file or die "$file: $!\n";
+    return $file;
 }
 
 sub first_configuration {
@@ -310,6 +321,9 @@ sub merging {
         [ AuthNegotiateDelegatePerms  => 'mode:0640',                'mode:0600' ],
         [ AuthNegotiateDelegateEnv    => 'OUTER',                    'KRB5CCNAME' ],
         [ AuthNegotiateAttribute      => 'TICKET auth-indicators',   'off' ],
+        [ AuthNegotiateSession        => 'On',                       'Off' ],
+        [ AuthNegotiateSessionTimeout => '60',                       '30min 10h' ],
+        [ AuthNegotiateSessionCookie  => 'outer Path=/outer',        'default' ],
     );
     die "a directive is missing in this table\n" if join(' ', of_directory()) ne join ' ', sort map { $_->[0] } @table;
     my ($outer, $inner) = map { my $i = $_; join '', map { "$_->[0] $_->[$i]\n" } @table } 1, 2;

@@ -8,6 +8,7 @@
 
 #include "binding.h"
 #include "gss.h"
+#include "seal.h"
 
 /* An AuthNegotiateAcceptor expression may follow the Host header; only names that have a key get
  * as far as here, but their spellings are the client's. */
@@ -27,6 +28,7 @@ struct neg_worker {
     krb5_context krb5;       /* also keeps the parsed krb5.conf alive for GSSAPI's own contexts */
     apr_hash_t *credentials; /* neg_acceptor_key() -> gss_cred_id_t */
     apr_hash_t *end_points;  /* PEM of a certificate -> neg_bytes * */
+    neg_sealer *sealer;      /* of session cookies; NULL until it is used */
     apr_time_t clockskew;
 };
 
@@ -105,6 +107,13 @@ static neg_worker *create_worker(void)
     worker->end_points = apr_hash_make(pool);
     worker->clockskew = read_clockskew(worker->krb5);
     return worker;
+}
+
+neg_sealer *neg_worker_sealer(neg_worker *worker)
+{
+    if (!worker->sealer)
+        worker->sealer = neg_sealer_create(worker->pool);
+    return worker->sealer;
 }
 
 neg_worker *neg_worker_get(neg_workers *workers)

@@ -62,6 +62,9 @@ const char *neg_acceptor_key(apr_pool_t *p, const neg_acceptor *acceptor);
 
 krb5_context neg_worker_krb5(neg_worker *worker);
 
+/** This thread's cipher (core/seal.h); NULL when OpenSSL has none. */
+struct neg_sealer *neg_worker_sealer(neg_worker *worker);
+
 /** Tolerated clock skew; acceptors report lifetimes that are longer by this much. */
 apr_time_t neg_worker_clockskew(neg_worker *worker);
 
@@ -230,6 +233,24 @@ typedef struct {
  */
 const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_ccache_place *place,
                              const char **ccache);
+
+/**
+ * Gives the file of a stored ccache a second name, which its pool does not end: a session's.
+ * @param session makes the name unlike every other; letters and digits
+ * @param kept    FILE:path
+ * @return NULL, or a sentence in p
+ */
+const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const char *directory,
+                            apr_time_t ends, apr_interval_time_t idle, const char *session,
+                            const char **kept);
+/** Whether it is a session's and still there: sessions may have been begun at another machine. */
+int neg_ccache_is_kept(const char *ccache);
+/** Its session is in use: its time without use begins anew. */
+void neg_ccache_renew(const char *ccache);
+/** Removes a session's ccache; leaves others alone. */
+void neg_ccache_drop(const char *ccache);
+/** Removes those of sessions that have ended.  @return how many they were */
+int neg_ccaches_sweep_sessions(apr_pool_t *p, const char *directory);
 
 /**
  * Opens a stored ccache as an initiator credential, released with p.

@@ -80,7 +80,35 @@ my %ntlm_value = (
       . join('', av_pair(2, "A\0D\0"), av_pair(6, "\2\0\0\0"), av_pair(7, 't' x 8), av_pair(9, "H\0"), av_pair(10, 'b' x 16),
         av_pair(0, '')) . "\0\0\0\0");
 
+# src/core/record.c.
+sub text { my ($s) = @_; return defined $s ? pack('w', 1 + length $s) . $s : "\0" }
+
+sub record {
+    my ($groups, $attributes) = @_;
+    return "\1" . pack('q>4', 1, 2, 3, 4) . "\3" . join('', map { text($_) } 'https://a:443 one', 'alice@R', 'alice', 'R', 'Negotiate', undef, 'krb5')
+      . "\1" . text('FILE:k HTTP') . pack('q>2', 5, 6) . text('own') . $attributes
+      . text('alice') . text(undef) . text('S-1-5-21-1-2-3-1104') . $groups . text('/dir') . pack('w', 0600) . pack('q>2', -1, 33) . text('FILE:/dir/x');
+}
+my $groups = "\3\0" . text('S-1-5-21-1-2-3-512') . pack('w', 17) . text('3');
+
 my %seeds = (
+    record => {
+        'nothing-known' => record("\0", "\0"),
+        'groups'        => record($groups, "\1"),
+        'attributes'    => record("\1", "\3" . text('auth-indicators') . "\2" . text('hardened') . text("\0") . text('other') . "\0"),
+    },
+    seal => {
+        'record'    => "\1idid" . 'twelve bytes' . 'ciphertext' . 'sixteen byte tag',
+        'empty'     => "\1idid" . 'twelve bytes' . 'sixteen byte tag',
+        'too-short' => "\1idid" . 'twelve bytes' . 'sixteen byte ta',
+        'version'   => "\2idid" . 'twelve bytes' . 'sixteen byte tag',
+    },
+    cookie => {
+        'one'   => 'n=1',
+        'ours'  => 'a=1; negotiate_0123abcd=x; b=2',
+        'host'  => '__Host-negotiate_0123abcd=x, n=2',
+        'mixed' => " a = \"1\" ;; n = x;b",
+    },
     ntlm => {
         'negotiate'    => ntlm_negotiate(),
         'authenticate' => ntlm_authenticate(%ntlm_value),
