@@ -169,8 +169,9 @@ is get('good', 'secret-of-alice')->env->{REMOTE_USER}, 'alice@EXAMPLE.TEST', 'th
 
     # Restarted gracefully, the old children still wait, and still count.
     $server->restart(graceful => 1);
+    $server->log->mark;
     is get('good', 'secret-of-alice')->status, 503, '... after a graceful restart, too';
-    ok !IO::Select->new(map { $_->socket } @waiting)->can_read(0), '... while they wait';
+    ok $server->log->wait_for(qr/Basic refused \(busy\)/), '... for the same reason';
 
     # A child that is killed gives back what it had.
     kill KILL => $_ for $server->children;
