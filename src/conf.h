@@ -137,11 +137,12 @@ typedef struct {
     apr_array_header_t *sections; /**< of neg_section *, while the configuration is read */
     apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
     neg_replay *replay;           /**< NULL: default */
-    apr_array_header_t *session_keys; /**< a ring (core/seal.h); NULL until post_config: none named */
+    apr_array_header_t
+        *session_keys; /**< a ring (core/seal.h); NULL until post_config: none named */
     neg_session_place *session_place; /**< NULL: the cookie */
-    neg_workers *workers;         /**< of this child; NULL in the parent */
-    struct neg_tally *tally;      /**< of this child: see report.c */
-    neg_ccaches *ccaches;         /**< of this child: see delegate.c */
+    neg_workers *workers;             /**< of this child; NULL in the parent */
+    struct neg_tally *tally;          /**< of this child: see report.c */
+    neg_ccaches *ccaches;             /**< of this child: see delegate.c */
 } neg_server;
 
 /* ---- directives.c ---- */

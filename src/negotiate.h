@@ -48,9 +48,9 @@ typedef struct {
     const struct neg_scheme *scheme; /**< that it named, if this server has it */
     neg_bytes reply;                 /**< the token that answers it */
     neg_failure failure;
-    int cookies_hidden;  /**< ours have been taken out of the request */
-    const char *cookies; /**< the Cookie header as the client sent it; NULL: none */
-    const char *cookie;  /**< a Set-Cookie that the answer is to have, until it has it */
+    int cookies_hidden;       /**< ours have been taken out of the request */
+    const char *cookies;      /**< the Cookie header as the client sent it; NULL: none */
+    const char *cookie;       /**< a Set-Cookie that the answer is to have, until it has it */
     struct neg_live *session; /**< begun by this request; NULL: none */
 } neg_exchange;
 
