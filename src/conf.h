@@ -116,7 +116,7 @@ typedef struct {
     X(const neg_user_rule *, user)                                                                 \
     X(const neg_delegate *, delegate)                                                              \
     X(const neg_perms *, delegate_perms)                                                           \
-    X(const char *, delegate_env)                 /* the variable that names the ccache */         \
+    X(const char *, delegate_env) /* the variable that names the ccache */                         \
     X(const neg_attribute_rule *, attribute)                                                       \
     X(const apr_array_header_t *, basic_provider) /* of neg_provider; empty: off */                \
     X(const apr_array_header_t *, basic_realm)    /* of const char * */                            \
@@ -163,13 +163,14 @@ typedef struct {
     apr_array_header_t *sections; /**< of neg_section *, while the configuration is read */
     apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
     neg_replay *replay;           /**< NULL: default */
-    apr_array_header_t *session_keys; /**< a ring (core/seal.h); NULL until post_config: none named */
+    apr_array_header_t
+        *session_keys; /**< a ring (core/seal.h); NULL until post_config: none named */
     neg_session_place *session_place; /**< NULL: the cookie */
-    neg_workers *workers;         /**< of this child; NULL in the parent */
-    struct neg_tally *tally;      /**< of this child: see report.c */
-    neg_ccaches *ccaches;         /**< of this child: see delegate.c */
-    apr_uint32_t *half_open;      /**< of this child: see connection.c */
-    struct neg_slots *slots;      /**< of all children: see slots.c */
+    neg_workers *workers;             /**< of this child; NULL in the parent */
+    struct neg_tally *tally;          /**< of this child: see report.c */
+    neg_ccaches *ccaches;             /**< of this child: see delegate.c */
+    apr_uint32_t *half_open;          /**< of this child: see connection.c */
+    struct neg_slots *slots;          /**< of all children: see slots.c */
 } neg_server;
 
 /* ---- directives.c ---- */

@@ -94,9 +94,9 @@ static void dump_session(dump *d, const neg_conf *conf)
     neg_timeouts timeouts = neg_config_timeouts(conf);
     neg_cookie_rule rule = neg_config_cookie(conf);
     apr_file_printf(d->out, "    session       %s\n", on_off(conf->session, "Off"));
-    apr_file_printf(d->out, "    timeouts      idle %" APR_TIME_T_FMT " s, absolute %" APR_TIME_T_FMT
-                            " s\n",
-                    apr_time_sec(timeouts.idle), apr_time_sec(timeouts.absolute));
+    apr_file_printf(
+        d->out, "    timeouts      idle %" APR_TIME_T_FMT " s, absolute %" APR_TIME_T_FMT " s\n",
+        apr_time_sec(timeouts.idle), apr_time_sec(timeouts.absolute));
     apr_file_printf(d->out, "    cookie        %s%s\n", rule.name ? rule.name : "(default name)",
                     neg_session_attributes(d->pool, &rule, rule.secure, rule.max_age));
 }
@@ -130,8 +130,7 @@ static void dump_server(dump *d, server_rec *s)
     apr_file_printf(d->out, "%s %s:%u\n", s->is_virtual ? "virtual host" : "main server",
                     s->server_hostname ? s->server_hostname : "(no ServerName)", (unsigned)s->port);
     apr_file_printf(d->out, "  replay cache    %s\n", neg_replay_text(neg_config_server(s)));
-    apr_file_printf(d->out, "  session store   %s\n",
-                    neg_session_store_text(neg_config_server(s)));
+    apr_file_printf(d->out, "  session store   %s\n", neg_session_store_text(neg_config_server(s)));
     apr_file_printf(d->out, "  session keys    %s\n",
                     neg_session_keys_text(d->pool, neg_config_server(s)));
     for (int i = 0; i < sections->nelts; i++)

@@ -65,6 +65,9 @@ $more
         AuthNegotiateSessionTimeout 3 6
         AuthName "short"
     </Location>
+    <Location "/large">
+        AuthName "@{[ 'x' x 3000 ]}"
+    </Location>
     <Location "/named">
         AuthName "named"
         AuthNegotiateSessionCookie my-app Path=/named SameSite=Strict Max-Age=600 Secure
@@ -259,8 +262,6 @@ subtest 'times' => sub {
     my $begin  = time;
     my @cookie = login('alice', 'short');
     my ($first, @renewed) = ($cookie[1]);
-    is user(get(env_of('short'), @cookie)), $ALICE, 'at once';
-    is_deeply [ set_cookies(get(env_of('short'), @cookie)) ], [], '... without another cookie';
     my ($at, $gap) = (time, 0);
     for (1 .. 20) {
         sleep 0.6;
@@ -300,6 +301,19 @@ subtest 'the cookie as it is configured' => sub {
     my $r = get(env_of('named'), Cookie => "x=1; $pair");
     is user($r), $ALICE, '... and it is found';
     is $r->env->{HTTP_COOKIE}, 'x=1', '... and hidden';
+};
+
+subtest 'what does not fit into a cookie' => sub {
+    $server->log->mark;
+    for (1 .. 3) {
+        my $r = get(env_of('large'), token('alice'));
+        is user($r), $ALICE, 'is let in';
+        is_deeply [ set_cookies($r) ], [], '... without a session';
+    }
+    my @told = $server->log->lines(qr/auth_negotiate:error.*session-size/);
+    like $told[0], qr/cookie of \d{4} bytes.*AuthNegotiateSessionStore/, 'the log has it, with the remedy';
+    my @children = $server->children;
+    cmp_ok scalar @told, '<=', scalar @children, '... once for each child';
 };
 
 subtest 'logout' => sub {

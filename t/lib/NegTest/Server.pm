@@ -147,20 +147,26 @@ sub stop {
 # what stays is mod_cgid's daemon.
 sub end_children {
     my ($parent) = @_;
-    return if ($ENV{NEG_MPM} || 'event') ne 'event';
+    return if !_is_event();
     kill WINCH => $parent;
     wait_until(sub { (my @left = children_of($parent)) <= 1 }, GRACEFUL_SECONDS);
     return;
 }
 
+sub _is_event { return ($ENV{NEG_MPM} || 'event') eq 'event' }
+
 sub running { my ($self) = @_; return $self->{process} && $self->{process}->alive }
 sub pid     { $_[0]{process}->pid }
 
+# Not graceful means that nobody of before is left; SIGHUP may crash the event MPM like SIGTERM.
 sub restart {
     my ($self, %opt) = @_;
-    my $before = NegTest::Log->new($self->{log}->file);
-    kill $opt{graceful} ? 'USR1' : 'HUP', $self->pid;
-    return $before->wait_for(qr/resuming normal operations/, START_SECONDS) ? 1 : 0;
+    my $before   = NegTest::Log->new($self->{log}->file);
+    my @children = $self->children;
+    my $gently   = $opt{graceful} || _is_event();
+    kill $gently ? 'USR1' : 'HUP', $self->pid;
+    return 0 if !$before->wait_for(qr/resuming normal operations/, START_SECONDS);
+    return $opt{graceful} || wait_until(sub { !grep { kill 0, $_ } @children }, GRACEFUL_SECONDS) ? 1 : 0;
 }
 
 # The pids of the children, to see whether one died.
