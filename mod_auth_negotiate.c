@@ -6,7 +6,9 @@
  *   check_authn      authenticate()      an attempt is begun, its sources are asked in turn
  *                                        (src/attempt.c): an ancestor of this request, the
  *                                        Authorization header (src/negotiate.c runs one leg, on
- *                                        src/gss/handshake.c), the connection (src/connection.c);
+ *                                        src/gss/handshake.c; src/basic.c asks who checks
+ *                                        passwords), the connection (src/connection.c), a
+ *                                        session's cookie (src/session.c);
  *                                        neg_permits() is the gate; src/answer.c turns the outcome
  *                                        into a status and headers, src/publish.c into environment
  *   check_authz      neg_authorize()     src/authorize.c: a user who is known and not allowed gets
@@ -26,6 +28,7 @@
 #include <http_request.h>
 
 #include "negotiate.h"
+#include "session.h"
 
 static int is_ours(request_rec *r)
 {
@@ -49,6 +52,8 @@ static void sweep_ccaches(apr_pool_t *p, server_rec *s)
         const neg_conf *conf = APR_ARRAY_IDX(sections, i, const neg_section *)->conf;
         const char *directory = neg_config_delegate_dir(conf);
         int removed = directory ? neg_ccaches_sweep(p, directory) : 0;
+        if (directory)
+            neg_ccaches_sweep_sessions(p, directory);
         if (removed)
             ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                          "%d delegated tickets of children that were killed are removed from %s",
@@ -61,11 +66,14 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
     neg_workers *workers = neg_workers_create(pchild);
     struct neg_tally *tally = neg_report_create(pchild);
     neg_ccaches *ccaches = neg_ccaches_create(pchild);
+    apr_uint32_t *half_open = neg_conn_count_create(servers);
     neg_replay_init_child(pchild, servers);
+    neg_session_init_child(pchild, servers);
     for (server_rec *s = servers; s; s = s->next) {
         neg_config_server(s)->workers = workers;
         neg_config_server(s)->tally = tally;
         neg_config_server(s)->ccaches = ccaches;
+        neg_config_server(s)->half_open = half_open;
         sweep_ccaches(pchild, s);
     }
 }
@@ -106,18 +114,26 @@ static void register_hooks(apr_pool_t *p)
 {
     static const char *const before_rewrite[] = {"mod_rewrite.c", NULL};
     ap_hook_pre_config(neg_replay_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_config(neg_session_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(neg_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_check_warn, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_replay_open, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(neg_slots_open, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_status(neg_slots_child_status, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(neg_session_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
     /* PER_CONF: one module that asks for PER_URI makes the server ask for every subrequest. */
     ap_hook_check_authn(authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(neg_authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
+    ap_hook_fixups(neg_session_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_handler(neg_session_logout, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     neg_authorize_register(p);
+    ap_register_auth_provider(p, AUTHN_PROVIDER_GROUP, NEG_KERBEROS, AUTHN_PROVIDER_VERSION,
+                              &neg_kerberos_provider, AP_AUTH_INTERNAL_PER_CONF);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_identity);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);
 }

@@ -18,13 +18,14 @@ extern "C" {
 
 /** What was proven about the client.  Members may be added at the end. */
 typedef struct {
-    const char *principal; /**< the whole Kerberos principal, escaped as GSSAPI displays it */
-    const char *realm;
-    const char *scheme;    /**< "Negotiate" */
-    const char *mechanism; /**< "krb5" */
+    const char *principal; /**< the whole Kerberos principal, escaped as GSSAPI displays it; where
+                                another provider checked a password, the user's name */
+    const char *realm;     /**< "" then */
+    const char *scheme;    /**< "Negotiate" or "Basic" */
+    const char *mechanism; /**< "krb5"; "" where another provider checked a password */
     const char *source;    /**< "header", "connection" or "inherited" */
     const char *ccache;    /**< TYPE:residual of the delegated credential, or NULL */
-    apr_time_t expires;    /**< when the proof ends; never later than the ticket */
+    apr_time_t expires;    /**< when the proof ends; never later than the ticket; 0 without one */
 } auth_negotiate_identity_t;
 
 /**

@@ -108,6 +108,7 @@ static int refuse(neg_attempt *a)
         return require_http_1_1(a);
     switch (neg_cause_blame(a->failure.cause)) {
     case NEG_BLAME_CLIENT:
+    case NEG_BLAME_PASSWORD:
         if (challenge(a, a->exchange->outcome == NEG_REFUSED ? a->exchange->scheme : NULL))
             return HTTP_UNAUTHORIZED;
         return HTTP_FORBIDDEN;
@@ -115,6 +116,7 @@ static int refuse(neg_attempt *a)
         send_token(a, a->r);
         return HTTP_FORBIDDEN;
     case NEG_BLAME_BUSY:
+        apr_table_setn(a->r->err_headers_out, "Retry-After", "10");
         return HTTP_SERVICE_UNAVAILABLE;
     default:
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -152,6 +154,26 @@ static request_rec *answered(request_rec *r)
     return r;
 }
 
+/* Once, when a session is begun or renewed. */
+static void send_cookie(const neg_attempt *a, request_rec *r)
+{
+    if (!a->exchange->cookie)
+        return;
+    apr_table_addn(r->err_headers_out, "Set-Cookie", a->exchange->cookie);
+    keep_from_caches(r);
+    a->exchange->cookie = NULL;
+}
+
+int neg_answer_logout(neg_attempt *a)
+{
+    request_rec *r = a->r;
+    send_cookie(a, answered(r));
+    apr_table_setn(answered(r)->err_headers_out, "Cache-Control", "no-store");
+    ap_set_content_type(r, "text/plain; charset=utf-8");
+    ap_rputs("You are logged out.\n", r);
+    return OK;
+}
+
 static int grant(neg_attempt *a)
 {
     request_rec *r = a->r;
@@ -163,7 +185,7 @@ static int grant(neg_attempt *a)
         return refuse(a);
     }
     r->user = user;
-    r->ap_auth_type = (char *)neg_negotiate_name;
+    r->ap_auth_type = (char *)neg_scheme_of(a->identity);
     if (a->fresh) {
         send_token(a, answered(r));
         if (neg_conn_may_remember(a))
@@ -171,6 +193,7 @@ static int grant(neg_attempt *a)
     } else if (!a->exchange->tried) {
         keep_from_caches(answered(r));
     }
+    send_cookie(a, answered(r));
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s is %s (%s, %s)", user, a->identity->principal,
                   a->identity->mechanism, a->source);
     return OK;

@@ -1,4 +1,4 @@
-/* One client request: where its identity may come from, and the gate that every identity passes. */
+/* One client request: where its identity may come from, and the gate (policy.c) that each passes. */
 
 #include <apr_strings.h>
 #include <http_core.h>
@@ -8,6 +8,7 @@
 
 #include "credentials.h"
 #include "negotiate.h"
+#include "session.h"
 
 /* ---- Requests, their ancestors and their attempts ---- */
 
@@ -44,14 +45,14 @@ neg_attempt *neg_attempt_above(const neg_attempt *a)
 neg_attempt *neg_attempt_granted(request_rec *r)
 {
     neg_attempt *a;
-    if (!r->user || r->ap_auth_type != neg_negotiate_name)
+    if (!r->user || (r->ap_auth_type != neg_negotiate_name && r->ap_auth_type != neg_basic_name))
         return NULL;
     a = neg_attempt_nearest(r);
     return a && a->identity ? a : NULL;
 }
 
 /* The root keeps the exchange, with an empty attempt where it is not protected itself. */
-static neg_exchange *exchange_of(request_rec *r)
+neg_exchange *neg_attempt_exchange(request_rec *r)
 {
     request_rec *root = r;
     neg_attempt *a;
@@ -77,9 +78,9 @@ static const char *space_of(request_rec *r, apr_pool_t *p)
                         r->server->server_hostname, (unsigned)r->server->port, name ? name : "");
 }
 
-neg_attempt *neg_attempt_begin(request_rec *r)
+neg_attempt *neg_attempt_create(request_rec *r)
 {
-    neg_exchange *exchange = exchange_of(r);
+    neg_exchange *exchange = neg_attempt_exchange(r);
     apr_pool_t *p = exchange->root->pool;
     neg_attempt *a = apr_pcalloc(p, sizeof(*a));
     a->r = r;
@@ -87,6 +88,12 @@ neg_attempt *neg_attempt_begin(request_rec *r)
     a->conf = neg_config_of(r);
     a->server = neg_config_server(r->server);
     a->space = space_of(r, p);
+    return a;
+}
+
+neg_attempt *neg_attempt_begin(request_rec *r)
+{
+    neg_attempt *a = neg_attempt_create(r);
     ap_set_module_config(r->request_config, &auth_negotiate_module, a);
     return a;
 }
@@ -98,49 +105,14 @@ neg_outcome neg_attempt_refuse(neg_attempt *a, neg_cause cause, const char *text
     return NEG_REFUSED;
 }
 
-/* ---- The policy ---- */
-
-/* Whether what was delegated, if anything was, is where and as this location wants it. */
-static int is_stored_alike(const neg_conf *conf, const neg_identity *identity)
-{
-    neg_perms perms = neg_config_perms(conf);
-    return identity->ccache_dir &&
-           strcmp(identity->ccache_dir, neg_config_delegate_dir(conf)) == 0 &&
-           identity->ccache_perms.mode == perms.mode && identity->ccache_perms.uid == perms.uid &&
-           identity->ccache_perms.gid == perms.gid;
-}
-
-const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *space,
-                        const neg_identity *identity)
-{
-    if (strcmp(identity->space, space) != 0)
-        return "it was proven for another AuthName or server";
-    if (conf->require_tls == NEG_ON && !identity->tls)
-        return "it was proven without TLS, which AuthNegotiateRequireTLS asks for here";
-    if (neg_config_binding(conf) != NEG_BINDING_OFF &&
-        strcmp(identity->channel, neg_config_channel(conf)) != 0)
-        return "its channel bindings were not looked at, or held against another certificate "
-               "(AuthNegotiateChannelBinding)";
-    if (neg_config_binding(conf) == NEG_BINDING_REQUIRE && !identity->bound)
-        return "it was proven without channel bindings, which AuthNegotiateChannelBinding asks "
-               "for here";
-    if (!(identity->mech & neg_config_mechs(conf)))
-        return "it was proven by a mechanism that AuthNegotiateMechs does not have here";
-    if (strcmp(identity->acceptor, acceptor) != 0)
-        return "it was proven with another AuthNegotiateKeytab or AuthNegotiateAcceptor";
-    if (neg_config_delegate_dir(conf) && !is_stored_alike(conf, identity))
-        return "it was proven where AuthNegotiateDelegate or its Perms differ";
-    if (neg_wants_unasked(conf, identity))
-        return "its ticket was not asked for an attribute that Require, "
-               "AuthNegotiateAttribute, AuthNegotiateGroup or AuthNegotiateUser want here";
-    return NULL;
-}
-
 /* ---- Sources: each proposes an identity, or knows why there is none ---- */
 
-static int is_permitted(const neg_attempt *a, const neg_identity *identity)
+/* Where httpd asks us at all, the configuration is another one, and with it perhaps the file that
+ * another provider reads. */
+static int may_inherit(const neg_attempt *a, const neg_identity *identity)
 {
-    return neg_permits(a->conf, a->acceptor_key, a->space, identity) == NULL;
+    return neg_basic_may_keep(identity) &&
+           neg_permits(a->conf, a->acceptor_key, a->space, identity) == NULL;
 }
 
 /* What an ancestor was granted, or else what the client's token has proven for a sibling. */
@@ -148,10 +120,10 @@ static neg_outcome inherit(neg_attempt *a)
 {
     for (request_rec *r = parent_of(a->r); r && !a->identity; r = parent_of(r)) {
         const neg_attempt *ancestor = attempt_at(r);
-        if (ancestor && ancestor->identity && is_permitted(a, ancestor->identity))
+        if (ancestor && ancestor->identity && may_inherit(a, ancestor->identity))
             a->identity = ancestor->identity;
     }
-    if (!a->identity)
+    if (!a->identity && a->exchange->identity && neg_basic_may_keep(a->exchange->identity))
         a->identity = a->exchange->identity;
     return a->identity ? NEG_GRANTED : NEG_UNKNOWN;
 }
@@ -185,14 +157,41 @@ static neg_outcome use_credentials(neg_attempt *a, const char *line)
     return a->exchange->scheme->run(a, credentials.token68);
 }
 
-/* A credential always means a fresh attempt, whatever the connection knows; but it is used once:
- * a token cannot be used again, and a subrequest would only see a replay. */
+/* Whoever is proven, admitted or not, may show that others use this connection, too. */
+static void note_user(neg_attempt *a)
+{
+    const char *other = neg_conn_note_user(a);
+    if (other)
+        neg_report_aside(
+            a, NEG_CAUSE_CONNECTION,
+            apr_psprintf(
+                neg_attempt_pool(a),
+                "%s and %s take turns on one connection: something between clients and server "
+                "joins them and leaves no trace. Let it add X-Forwarded-For, or write "
+                "AuthNegotiatePersist Off: until this is noticed, requests without a token are "
+                "answered as the user's before",
+                other, a->identity->principal));
+}
+
+/* A password is good again, but it is for the rules of this location to say for what. */
+static neg_outcome use_password_again(neg_attempt *a, const char *line)
+{
+    neg_outcome outcome = use_credentials(a, line);
+    a->exchange->scheme = &neg_basic_scheme; /* though this location may not have it */
+    a->fresh = a->identity != NULL;
+    return outcome;
+}
+
+/* A credential always means a fresh attempt, whatever the connection knows; but a token is used
+ * once: it cannot be used again, and a subrequest would only see a replay. */
 static neg_outcome use_header(neg_attempt *a)
 {
     neg_exchange *exchange = a->exchange;
     const char *line = authorization_of(a);
     if (!line)
         return NEG_UNKNOWN;
+    if (exchange->tried && exchange->scheme == &neg_basic_scheme)
+        return use_password_again(a, line);
     if (exchange->tried) {
         a->failure = exchange->failure;
         return exchange->outcome == NEG_GRANTED ? NEG_UNKNOWN : exchange->outcome;
@@ -202,6 +201,8 @@ static neg_outcome use_header(neg_attempt *a)
     exchange->failure = a->failure;
     exchange->identity = a->identity;
     a->fresh = a->identity != NULL;
+    if (a->fresh)
+        note_user(a);
     if (exchange->outcome == NEG_REFUSED) {
         neg_conn_forget(a->r);
         if (a->conf->offer == NEG_OFFER_ONCE && exchange->scheme == &neg_negotiate_scheme)
@@ -217,6 +218,7 @@ static const struct {
     {inherit, "inherited"},
     {use_header, "header"},
     {neg_conn_recall, "connection"},
+    {neg_session_recall, "session"},
 };
 
 /* ---- The gate ---- */
@@ -250,7 +252,8 @@ static neg_outcome settle(neg_attempt *a)
 {
     int remember = neg_conn_may_remember(a);
     apr_pool_t *owner = neg_attempt_pool(a);
-    neg_conn_note_worked(a->r);
+    if (!a->identity->provider)
+        neg_conn_note_worked(a->r);
     if (remember)
         owner = neg_conn_renew(a);
     else
@@ -259,6 +262,7 @@ static neg_outcome settle(neg_attempt *a)
         return NEG_REFUSED;
     if (remember)
         neg_conn_remember(a);
+    neg_session_begin(a);
     return NEG_GRANTED;
 }
 
@@ -352,6 +356,7 @@ static neg_outcome prepare(neg_attempt *a)
 neg_outcome neg_attempt_run(neg_attempt *a)
 {
     neg_outcome outcome = prepare(a);
+    neg_session_hide_cookies(a);
     if (outcome != NEG_REFUSED)
         outcome = ask_sources(a);
     else if (authorization_of(a) && !a->exchange->tried)

@@ -198,6 +198,8 @@ const apr_array_header_t *neg_wants_merge(apr_pool_t *p, const apr_array_header_
 
 const char *neg_wants_unasked(const neg_conf *conf, const neg_identity *identity)
 {
+    if (identity->mech != NEG_MECH_KRB5) /* without a ticket there is nothing to ask */
+        return NULL;
     for (int i = 0; conf->wants && i < conf->wants->nelts; i++) {
         const char *name = APR_ARRAY_IDX(conf->wants, i, const char *);
         if (!neg_identity_attribute(identity, name))

@@ -63,11 +63,11 @@ authz_status neg_authorize_identity(request_rec *r, const char *rule, const neg_
                       rule, ap_escape_logitem(r->pool, r->user));
         return AUTHZ_DENIED;
     }
-    if (!*attempt->identity->realm) {
-        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
-                      "%s: %s was proven by the provider %s, not by a ticket", rule,
-                      ap_escape_logitem(r->pool, attempt->identity->principal),
-                      attempt->identity->provider);
+    if (attempt->identity->mech != NEG_MECH_KRB5) {
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s: %s was proven by %s, not by a ticket",
+                      rule, ap_escape_logitem(r->pool, attempt->identity->principal),
+                      attempt->identity->provider ? attempt->identity->provider
+                                                  : attempt->identity->mechanism);
         return AUTHZ_DENIED;
     }
     *identity = attempt->identity;
@@ -346,7 +346,10 @@ static const struct {
 
 const char *neg_authorize_see(cmd_parms *cmd, void *conf, const char *line)
 {
+    const char *why = neg_kerberos_see_require(cmd, conf, line);
     const char *word = ap_getword_conf(cmd->temp_pool, &line);
+    if (why)
+        return why;
     if (strcasecmp(word, "not") == 0)
         word = ap_getword_conf(cmd->temp_pool, &line);
     for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++)

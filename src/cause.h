@@ -8,10 +8,11 @@
 /** Whose trouble it is decides the status and the level of the log line. */
 typedef enum {
     NEG_BLAME_NOBODY,
-    NEG_BLAME_CLIENT, /**< bad credentials: 401, so that the client may try other ones; WARN */
-    NEG_BLAME_POLICY, /**< good credentials that this location does not want: 403; WARN */
-    NEG_BLAME_SERVER, /**< ours: 500, so that no browser asks its user for a password; ERR */
-    NEG_BLAME_BUSY    /**< ours, and it will pass: 503, for the same reason; ERR */
+    NEG_BLAME_CLIENT,   /**< bad credentials: 401, so that the client may try other ones; WARN */
+    NEG_BLAME_PASSWORD, /**< the same of a password: ERR each time, for those who count them */
+    NEG_BLAME_POLICY,   /**< good credentials that this location does not want: 403; WARN */
+    NEG_BLAME_SERVER,   /**< ours: 500, so that no browser asks its user for a password; ERR */
+    NEG_BLAME_BUSY      /**< ours, and it will pass: 503, for the same reason; ERR */
 } neg_blame;
 
 /* cause, NEGOTIATE_ERROR, blame */
@@ -36,6 +37,12 @@ typedef enum {
     X(BINDINGS, "bindings", CLIENT)                                                                \
     X(UNBOUND, "unbound", CLIENT)                                                                  \
     X(REJECTED, "rejected", CLIENT)                                                                \
+    X(PASSWORD, "password", PASSWORD)                                                              \
+    X(UNKNOWN_USER, "unknown-user", PASSWORD)                                                      \
+    X(REALM, "realm", PASSWORD)                                                                    \
+    X(LOCKED, "locked", PASSWORD)                                                                  \
+    X(ACCOUNT_EXPIRED, "account-expired", PASSWORD)                                                \
+    X(PASSWORD_EXPIRED, "password-expired", PASSWORD)                                              \
     X(ANONYMOUS, "anonymous", POLICY)                                                              \
     X(NAME, "name", POLICY)                                                                        \
     X(TLS, "tls", POLICY)                                                                          \
@@ -45,6 +52,14 @@ typedef enum {
     X(KEYTAB, "keytab", SERVER)                                                                    \
     X(DELEGATION, "delegation", SERVER)                                                            \
     X(REPLAY_CACHE, "replay-cache", SERVER)                                                        \
+    X(UNVERIFIED, "unverified", SERVER)                                                            \
+    X(CLOCK, "clock", SERVER)                                                                      \
+    X(NO_KDC, "no-kdc", SERVER)                                                                    \
+    X(PROVIDER, "provider", SERVER)                                                                \
+    X(KDC, "kdc", BUSY)                                                                            \
+    X(BUSY, "busy", BUSY)                                                                          \
+    X(SESSION_SIZE, "session-size", SERVER)                                                        \
+    X(SESSION_STORE, "session-store", SERVER)                                                      \
     X(INTERNAL, "internal", SERVER)
 
 typedef enum {

@@ -173,6 +173,7 @@ static void check_keytab(checks *c, server_rec *s, const neg_section *section, c
     const char *where =
         apr_pstrcat(c->pool, own->keytab ? "AuthNegotiateKeytab" : "AuthType Negotiate", at, NULL);
     int keyed = (section->negotiates || own->keytab || own->acceptor) && negotiates(s, section) &&
+                neg_config_mechs(conf) & NEG_MECH_KRB5 &&
                 (conf->keytab || !any_keytab(c->main_server));
     if (own->keytab || keyed)
         check_keytab_mode(c, where, conf);
@@ -213,14 +214,51 @@ static void check_groups(checks *c, server_rec *s, const neg_section *section, c
                  s->limit_req_fieldsize, groups_that_fit(s->limit_req_fieldsize), AD_FIELD_SIZE));
 }
 
+static int takes_passwords(server_rec *s, const neg_section *section)
+{
+    const apr_array_header_t *sections = neg_config_server(s)->sections;
+    for (int i = 0; i < sections->nelts; i++) {
+        const neg_section *outer = APR_ARRAY_IDX(sections, i, const neg_section *);
+        if (outer->takes_passwords && encloses(outer, section))
+            return 1;
+    }
+    return section->takes_passwords;
+}
+
+/* A password is bound to nothing, and is there to be used again. */
+static void check_passwords(checks *c, server_rec *s, const neg_section *section,
+                            const neg_conf *conf, const char *at)
+{
+    int on = conf->basic_provider && conf->basic_provider->nelts > 0;
+    if (on && neg_config_binding(conf) == NEG_BINDING_REQUIRE)
+        note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateBasicProvider", at, NULL),
+             "a password cannot be bound to a channel, which AuthNegotiateChannelBinding require "
+             "wants here: write AuthNegotiateBasicProvider off, or AuthNegotiateChannelBinding "
+             "optional");
+    if ((on || takes_passwords(s, section)) && conf->require_tls == NEG_OFF)
+        note(c->warnings, apr_pstrcat(c->pool, "AuthNegotiateRequireTLS Off", at, NULL),
+             apr_psprintf(c->pool,
+                          "passwords may come to %s without TLS, where everybody on the way can "
+                          "read them: leave the line out, or write On",
+                          section->where));
+    if (section->takes_passwords && (conf->keytab || !any_keytab(c->main_server)))
+        add_probe(c, apr_pstrcat(c->pool, "AuthBasicProvider kerberos", at, NULL), conf,
+                  NEG_PROBE_KEY);
+}
+
 static void check_section(checks *c, server_rec *s, const neg_section *section)
 {
     const neg_conf *own = section->conf;
     const neg_conf *conf = neg_check_effective(c->pool, s, section);
     const char *at =
         apr_psprintf(c->pool, " (in %s, %s:%d)", section->where, section->file, section->line);
+    const char *conflict =
+        neg_mechs_conflict(neg_config_mechs(conf), neg_config_acceptor_text(conf));
     check_keytab(c, s, section, conf, at);
     check_groups(c, s, section, at);
+    if (conflict)
+        note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateAcceptor", at, NULL), conflict);
+    check_passwords(c, s, section, conf, at);
     if (own->delegate && own->delegate->directory) {
         const char *where = apr_pstrcat(c->pool, "AuthNegotiateDelegate", at, NULL);
         if (check_ccache_directory(c, where, conf))

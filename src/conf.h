@@ -7,6 +7,7 @@
 #include <ap_expr.h>
 #include <http_config.h>
 #include <httpd.h>
+#include <mod_auth.h>
 
 #include "gss.h"
 #include "identity.h"
@@ -83,6 +84,28 @@ typedef struct {
 /** The AuthNegotiateGroup lines: see groups.c. */
 typedef struct neg_groups neg_groups;
 
+/** One of AuthNegotiateBasicProvider. */
+typedef struct {
+    const char *name;
+    const authn_provider *authn;
+} neg_provider;
+
+/** AuthNegotiateSessionTimeout. */
+typedef struct {
+    apr_interval_time_t idle;     /**< without a request */
+    apr_interval_time_t absolute; /**< from its beginning */
+} neg_timeouts;
+
+/** AuthNegotiateSessionCookie. */
+typedef struct {
+    const char *name; /**< NULL: made of the protection space */
+    const char *path;
+    const char *domain;    /**< NULL: this host alone */
+    const char *same_site; /**< Lax, Strict or None */
+    int secure;            /**< also where this server sees no TLS */
+    int max_age;           /**< seconds; 0: the browser forgets it at its end */
+} neg_cookie_rule;
+
 /*
  * The one list of configuration members: it makes the structure and its merge, so that no directive
  * can be forgotten in either.
@@ -100,7 +123,14 @@ typedef struct neg_groups neg_groups;
     X(const neg_perms *, delegate_perms)                                                           \
     X(const char *, delegate_env) /* the variable that names the ccache */                         \
     X(const neg_attribute_rule *, attribute)                                                       \
-    X(const neg_groups *, group) /* names for groups of the PAC */
+    X(const neg_groups *, group)                  /* names for groups of the PAC */                \
+    X(const apr_array_header_t *, basic_provider) /* of neg_provider; empty: off */                \
+    X(const apr_array_header_t *, basic_realm)    /* of const char * */                            \
+    X(neg_switch, basic_enterprise)                                                                \
+    X(const apr_array_header_t *, required_realms) /* of httpd's own Require krb5-realm */         \
+    X(neg_switch, session)                                                                         \
+    X(const neg_timeouts *, session_timeout)                                                       \
+    X(const neg_cookie_rule *, session_cookie)
 
 /** A location's policy.  Immutable once merged; merges happen per request, so it owns nothing. */
 typedef struct {
@@ -118,7 +148,8 @@ typedef struct {
     const char *where;
     const char *file; /**< of its first directive of ours */
     int line;
-    int negotiates; /**< it has AuthType Negotiate */
+    int negotiates;      /**< it has AuthType Negotiate */
+    int takes_passwords; /**< it has AuthBasicProvider kerberos */
     const neg_conf *conf;
 } neg_section;
 
@@ -131,15 +162,23 @@ typedef enum {
 /** AuthNegotiateReplayCache: see replay.c. */
 typedef struct neg_replay neg_replay;
 
+/** AuthNegotiateSessionStore: see session.c. */
+typedef struct neg_session_place neg_session_place;
+
 /** Per virtual host.  The workers (what each thread keeps: gss.h) are found here, so that no
  * variable of the process is needed. */
 typedef struct {
     apr_array_header_t *sections; /**< of neg_section *, while the configuration is read */
     apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
     neg_replay *replay;           /**< NULL: default */
-    neg_workers *workers;         /**< of this child; NULL in the parent */
-    struct neg_tally *tally;      /**< of this child: see report.c */
-    neg_ccaches *ccaches;         /**< of this child: see delegate.c */
+    apr_array_header_t
+        *session_keys; /**< a ring (core/seal.h); NULL until post_config: none named */
+    neg_session_place *session_place; /**< NULL: the cookie */
+    neg_workers *workers;             /**< of this child; NULL in the parent */
+    struct neg_tally *tally;          /**< of this child: see report.c */
+    neg_ccaches *ccaches;             /**< of this child: see delegate.c */
+    apr_uint32_t *half_open;          /**< of this child: see connection.c */
+    struct neg_slots *slots;          /**< of all children: see slots.c */
 } neg_server;
 
 /* ---- directives.c ---- */
@@ -164,6 +203,8 @@ int neg_config_at_start(cmd_parms *cmd);
 neg_conf *neg_config_edit(cmd_parms *cmd, void *conf);
 /** This section has AuthType Negotiate. */
 void neg_config_note_auth_type(cmd_parms *cmd, const neg_conf *conf);
+/** This section has AuthBasicProvider kerberos. */
+void neg_config_note_basic(cmd_parms *cmd, const neg_conf *conf);
 
 /* Defaults live here and nowhere else. */
 const char *neg_config_acceptor_text(const neg_conf *conf);
@@ -172,6 +213,8 @@ const char *neg_config_delegate_env(const neg_conf *conf);
 neg_perms neg_config_perms(const neg_conf *conf);
 unsigned neg_config_mechs(const neg_conf *conf);
 const char *neg_config_user_text(const neg_conf *conf);
+neg_timeouts neg_config_timeouts(const neg_conf *conf);
+neg_cookie_rule neg_config_cookie(const neg_conf *conf);
 neg_binding_mode neg_config_binding(const neg_conf *conf);
 /** What bindings are held against: off, own (the connection's) or a certificate's path. */
 const char *neg_config_channel(const neg_conf *conf);

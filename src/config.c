@@ -8,6 +8,8 @@
 #define DEFAULT_ACCEPTOR     "HTTP"
 #define DEFAULT_DELEGATE_ENV "KRB5CCNAME"
 #define DEFAULT_CCACHE_MODE  0600
+#define DEFAULT_IDLE         apr_time_from_sec(30 * 60)
+#define DEFAULT_ABSOLUTE     apr_time_from_sec(10 * 3600)
 
 /* ---- Create and merge ---- */
 
@@ -48,6 +50,10 @@ void *neg_config_merge_server(apr_pool_t *p, void *base_server, void *add_server
 {
     const neg_server *base = base_server;
     neg_server *merged = apr_pmemdup(p, add_server, sizeof(*merged));
+    if (!merged->session_keys)
+        merged->session_keys = base->session_keys;
+    if (!merged->session_place)
+        merged->session_place = base->session_place;
     if (!merged->replay)
         merged->replay = base->replay;
     return merged;
@@ -106,6 +112,18 @@ unsigned neg_config_mechs(const neg_conf *conf)
     return conf->mechs ? conf->mechs : NEG_MECH_KRB5;
 }
 
+neg_timeouts neg_config_timeouts(const neg_conf *conf)
+{
+    static const neg_timeouts defaults = {DEFAULT_IDLE, DEFAULT_ABSOLUTE};
+    return conf->session_timeout ? *conf->session_timeout : defaults;
+}
+
+neg_cookie_rule neg_config_cookie(const neg_conf *conf)
+{
+    static const neg_cookie_rule defaults = {.path = "/", .same_site = "Lax"};
+    return conf->session_cookie ? *conf->session_cookie : defaults;
+}
+
 neg_binding_mode neg_config_binding(const neg_conf *conf)
 {
     return conf->channel_binding ? conf->channel_binding->mode : NEG_BINDING_OPTIONAL;
@@ -162,4 +180,10 @@ void neg_config_note_auth_type(cmd_parms *cmd, const neg_conf *conf)
 {
     if (neg_config_at_start(cmd))
         section_of(cmd, conf)->negotiates = 1;
+}
+
+void neg_config_note_basic(cmd_parms *cmd, const neg_conf *conf)
+{
+    if (neg_config_at_start(cmd))
+        section_of(cmd, conf)->takes_passwords = 1;
 }

@@ -1,14 +1,22 @@
 /*
  * What a connection keeps: a half-open context, an identity, or the note that Negotiate failed.
  *
- * Everything lives in a pool of its own below the connection's, never in a request's; to forget is
- * to clear it.  Only HTTP/1.1 connections are used: an HTTP/2 stream is not a connection, and its
- * thread must not touch the connection that carries it.
+ * All that is kept lives in a pool of its own below the connection's, never in a request's; to
+ * forget is to clear it.  Only HTTP/1.1 connections are used: an HTTP/2 stream is not a connection,
+ * and its thread must not touch the connection that carries it.
  */
 
+#include <apr_atomic.h>
 #include <apr_strings.h>
 
 #include "negotiate.h"
+
+/*
+ * Half-open contexts that one child may hold.  Each is some 18 kB of GSSAPI's memory, beside the
+ * 22 kB of its connection: 18 MB.  Clients need them rarely (the usual exchange has one leg), and
+ * for milliseconds.
+ */
+#define HALF_OPEN_MAX 1000
 
 typedef struct {
     apr_pool_t *pool; /* of everything below; made when there is something to keep */
@@ -19,7 +27,10 @@ typedef struct {
     const char *space;    /* where it was begun */
     const char *acceptor; /* with which credential */
     const char *channel;  /* against which its bindings were held; a later leg has none */
-    int failed;           /* stays when the rest is forgotten */
+    /* These stay when the rest is forgotten. */
+    int failed;
+    int changes;      /* how often another user than before was proven here */
+    const char *user; /* the last of them, in the connection's own pool */
 } neg_conn;
 
 static neg_conn *find(const request_rec *r)
@@ -103,6 +114,16 @@ static int is_trace(const char *header)
     return strncasecmp(header, prefix, sizeof(prefix) - 1) == 0;
 }
 
+/* One change is a person who took another ticket; the next one is another person. */
+#define CHANGES_MAX 1
+
+/* A stream asks nothing of the connection that carries it, which its thread must not touch. */
+static int is_shared(const request_rec *r)
+{
+    const neg_conn *conn = neg_conn_is_stream(r) ? NULL : find(r);
+    return conn && conn->changes > CHANGES_MAX;
+}
+
 /*
  * Somebody between client and server may put several clients' requests on one connection.
  * mod_remoteip takes the header away that it believed, and the address in it may be the proxy's
@@ -111,6 +132,8 @@ static int is_trace(const char *header)
 int neg_conn_is_direct(const request_rec *r)
 {
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    if (is_shared(r))
+        return 0;
     for (int i = 0; i < headers->nelts; i++)
         if (is_trace(APR_ARRAY_IDX(headers, i, apr_table_entry_t).key))
             return 0;
@@ -125,10 +148,16 @@ static int has_begun(const request_rec *r)
     return main_of(r)->sent_bodyct != 0;
 }
 
+/* Clients send passwords with every request: there is nothing to be remembered of them. */
+static int is_password(const neg_attempt *a)
+{
+    return a->identity && a->identity->provider;
+}
+
 int neg_conn_may_remember(const neg_attempt *a)
 {
-    return a->conf->persist == NEG_ON && neg_conn_can_hold(a->r) && neg_conn_is_direct(a->r) &&
-           !has_begun(a->r);
+    return !is_password(a) && a->conf->persist == NEG_ON && neg_conn_can_hold(a->r) &&
+           neg_conn_is_direct(a->r) && !has_begun(a->r);
 }
 
 neg_outcome neg_conn_recall(neg_attempt *a)
@@ -167,14 +196,66 @@ void neg_conn_forget(const request_rec *r)
         clear(conn);
 }
 
-void neg_conn_hold(const neg_attempt *a, neg_context *context)
+/*
+ * Users who take turns on one connection are clients behind something that leaves no trace.  What
+ * has been answered is answered; from now on everybody has to send a token.
+ *
+ * Half-open contexts are still held.  A context is completed only by who has its session key, or by
+ * an AP-REQ in the very request that is then granted: another client can disturb an exchange on a
+ * connection that it shares, but not complete it.
+ */
+const char *neg_conn_note_user(const neg_attempt *a)
+{
+    neg_conn *conn = neg_conn_can_hold(a->r) ? make(a->r) : NULL;
+    const char *before = conn ? conn->user : NULL;
+    int keeps = conn && (conn->identity || neg_conn_may_remember(a));
+    if (!conn || conn->changes > CHANGES_MAX ||
+        (before && strcmp(before, a->identity->principal) == 0))
+        return NULL;
+    conn->user = apr_pstrdup(a->r->connection->pool, a->identity->principal);
+    if (!before || ++conn->changes <= CHANGES_MAX)
+        return NULL;
+    clear(conn);
+    return keeps ? before : NULL;
+}
+
+/* ---- Half-open contexts ---- */
+
+/* Connections may end after the child's pool has, so this lives as long as their common parent. */
+apr_uint32_t *neg_conn_count_create(const server_rec *servers)
+{
+    return apr_pcalloc(servers->process->pconf, sizeof(apr_uint32_t));
+}
+
+static apr_status_t give_back(void *half_open)
+{
+    apr_atomic_dec32(half_open);
+    return APR_SUCCESS;
+}
+
+/* A place among the child's half-open contexts, which is given back with p.  @return 0 if none is
+ * left */
+static int take_place(apr_uint32_t *half_open, apr_pool_t *p)
+{
+    int taken = apr_atomic_inc32(half_open) < HALF_OPEN_MAX;
+    if (taken)
+        apr_pool_cleanup_register(p, half_open, give_back, apr_pool_cleanup_null);
+    else
+        apr_atomic_dec32(half_open);
+    return taken;
+}
+
+int neg_conn_hold(const neg_attempt *a, neg_context *context)
 {
     neg_conn *conn = renew(a->r);
+    if (!take_place(a->server->half_open, conn->pool))
+        return 0;
     conn->server = a->r->server;
     conn->context = neg_context_move(context, conn->pool);
     conn->space = apr_pstrdup(conn->pool, a->space);
     conn->acceptor = apr_pstrdup(conn->pool, a->acceptor_key);
     conn->channel = apr_pstrdup(conn->pool, neg_config_channel(a->conf));
+    return 1;
 }
 
 neg_context *neg_conn_take(const neg_attempt *a)

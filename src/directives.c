@@ -8,6 +8,7 @@
 #include <http_core.h>
 
 #include "negotiate.h"
+#include "session.h"
 
 /* ---- Words that are expressions ---- */
 
@@ -76,18 +77,6 @@ static const char *set_acceptor(cmd_parms *cmd, void *conf, const char *text)
                             "HTTP/ key of the keytab), any (every key), HTTP@host.name (that one, "
                             "without a realm), or an expression with %%{...}",
                             text);
-    return NULL;
-}
-
-static const char *set_mechs(cmd_parms *cmd, void *conf, const char *name)
-{
-    neg_conf *c = neg_config_edit(cmd, conf);
-    if (strcasecmp(name, "krb5") != 0)
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateMechs: this version negotiates krb5 alone, not \"%s\"; "
-                            "write AuthNegotiateMechs krb5, or leave the line out",
-                            name);
-    c->mechs |= NEG_MECH_KRB5;
     return NULL;
 }
 
@@ -262,15 +251,17 @@ const command_rec neg_commands[] = {
     AP_INIT_TAKE1("AuthType", see_auth_type, NULL, OR_AUTHCFG,
                   "httpd's own; noted for the checks at start"),
     AP_INIT_RAW_ARGS("Require", neg_authorize_see, NULL, OR_AUTHCFG,
-                     "httpd's own; noted for what it needs of tickets"),
+                     "httpd's own; noted for what it needs of tickets, and whose"),
+    AP_INIT_ITERATE("AuthBasicProvider", neg_kerberos_see_provider, NULL, OR_AUTHCFG,
+                    "mod_auth_basic's own; noted for the checks at start"),
     AP_INIT_TAKE1("AuthNegotiateKeytab", set_keytab, NULL, RSRC_CONF | NO_HTACCESS,
                   "the keytab: a file, or TYPE:residual; krb5's default otherwise"),
     AP_INIT_TAKE1("AuthNegotiateAcceptor", set_acceptor, NULL, NO_HTACCESS,
                   "which keys may accept: HTTP, any, HTTP@host or an expression"),
-    AP_INIT_ITERATE("AuthNegotiateMechs", set_mechs, NULL, OR_AUTHCFG,
-                    "which mechanisms may be negotiated: krb5"),
+    AP_INIT_ITERATE("AuthNegotiateMechs", neg_mechs_set, NULL, OR_AUTHCFG,
+                    "which mechanisms may be negotiated: krb5, ntlmssp"),
     AP_INIT_FLAG("AuthNegotiateRequireTLS", set_switch, MEMBER(require_tls), OR_AUTHCFG,
-                 "On: no challenge and no acceptance without TLS"),
+                 "On: no challenge and no acceptance without TLS; Off: passwords, too"),
     AP_INIT_TAKE12("AuthNegotiateChannelBinding", neg_binding_set, NULL, OR_AUTHCFG,
                    "optional, off or require, and the certificate of TLS that ends elsewhere"),
     AP_INIT_FLAG("AuthNegotiatePersist", set_switch, MEMBER(persist), OR_AUTHCFG,
@@ -280,6 +271,12 @@ const command_rec neg_commands[] = {
     AP_INIT_TAKE_ARGV("AuthNegotiateUser", set_user, NULL, OR_AUTHCFG,
                       "REMOTE_USER: principal, local, strip, account or upn [realm...], or an "
                       "expression"),
+    AP_INIT_ITERATE("AuthNegotiateBasicProvider", neg_basic_provider_set, NULL, OR_AUTHCFG,
+                    "who checks passwords: kerberos, others of httpd's, or off"),
+    AP_INIT_ITERATE("AuthNegotiateBasicRealm", neg_kerberos_realm_set, NULL, OR_AUTHCFG,
+                    "realms that users may name beside the default realm"),
+    AP_INIT_FLAG("AuthNegotiateBasicEnterprise", set_switch, MEMBER(basic_enterprise), OR_AUTHCFG,
+                 "On: user@dns.domain is an enterprise name"),
     AP_INIT_TAKE12("AuthNegotiateReplayCache", neg_replay_set, NULL, RSRC_CONF,
                    "default, none, or a socache provider and or-refuse or or-local"),
     AP_INIT_TAKE1("AuthNegotiateDelegate", set_delegate, NULL, RSRC_CONF | NO_HTACCESS,
@@ -292,4 +289,14 @@ const command_rec neg_commands[] = {
                    "a variable and the name attribute that it shows, or off"),
     AP_INIT_TAKE2("AuthNegotiateGroup", neg_groups_set, NULL, RSRC_CONF | OR_AUTHCFG,
                   "a name for a group, and its SID"),
+    AP_INIT_FLAG("AuthNegotiateSession", set_switch, MEMBER(session), OR_AUTHCFG,
+                 "On: a sealed cookie keeps the identity"),
+    AP_INIT_TAKE12("AuthNegotiateSessionTimeout", neg_session_set_timeout, NULL, OR_AUTHCFG,
+                   "how long a session lasts without a request, and how long at all"),
+    AP_INIT_TAKE_ARGV("AuthNegotiateSessionCookie", neg_session_set_cookie, NULL, OR_AUTHCFG,
+                      "name of the cookie, or default, and its attributes"),
+    AP_INIT_ITERATE("AuthNegotiateSessionKey", neg_session_set_key, NULL, RSRC_CONF,
+                    "files with keys: the first seals, all open"),
+    AP_INIT_TAKE1("AuthNegotiateSessionStore", neg_session_set_store, NULL, RSRC_CONF,
+                  "cookie, or a socache provider"),
     {.name = NULL}};

@@ -5,6 +5,7 @@
 #include <http_core.h>
 
 #include "negotiate.h"
+#include "session.h"
 
 typedef struct {
     apr_pool_t *pool;
@@ -74,6 +75,32 @@ static void dump_attributes(dump *d, const neg_conf *conf)
     apr_file_printf(d->out, "\n");
 }
 
+static void dump_passwords(dump *d, const neg_conf *conf)
+{
+    const apr_array_header_t *providers = conf->basic_provider;
+    const apr_array_header_t *realms = conf->basic_realm;
+    apr_file_printf(d->out, "    passwords     %s", providers && providers->nelts ? "" : "off");
+    for (int i = 0; providers && i < providers->nelts; i++)
+        apr_file_printf(d->out, "%s%s", i ? " " : "",
+                        APR_ARRAY_IDX(providers, i, neg_provider).name);
+    apr_file_printf(d->out, "\n    realms        %s", realms && realms->nelts ? "" : "default");
+    for (int i = 0; realms && i < realms->nelts; i++)
+        apr_file_printf(d->out, "%s%s", i ? " " : "", APR_ARRAY_IDX(realms, i, const char *));
+    apr_file_printf(d->out, "\n    enterprise    %s\n", on_off(conf->basic_enterprise, "Off"));
+}
+
+static void dump_session(dump *d, const neg_conf *conf)
+{
+    neg_timeouts timeouts = neg_config_timeouts(conf);
+    neg_cookie_rule rule = neg_config_cookie(conf);
+    apr_file_printf(d->out, "    session       %s\n", on_off(conf->session, "Off"));
+    apr_file_printf(
+        d->out, "    timeouts      idle %" APR_TIME_T_FMT " s, absolute %" APR_TIME_T_FMT " s\n",
+        apr_time_sec(timeouts.idle), apr_time_sec(timeouts.absolute));
+    apr_file_printf(d->out, "    cookie        %s%s\n", rule.name ? rule.name : "(default name)",
+                    neg_session_attributes(d->pool, &rule, rule.secure, rule.max_age));
+}
+
 static void dump_section(dump *d, server_rec *s, const neg_section *section)
 {
     const neg_conf *conf = neg_check_effective(d->pool, s, section);
@@ -82,7 +109,7 @@ static void dump_section(dump *d, server_rec *s, const neg_section *section)
                     section->line);
     dump_keytab(d, conf);
     apr_file_printf(d->out, "    acceptor      %s\n", neg_config_acceptor_text(conf));
-    apr_file_printf(d->out, "    mechanisms    krb5\n");
+    apr_file_printf(d->out, "    mechanisms    %s\n", neg_mechs_text(neg_config_mechs(conf)));
     apr_file_printf(d->out, "    require TLS   %s\n", on_off(conf->require_tls, "Off"));
     dump_binding(d, conf);
     apr_file_printf(d->out, "    persist       %s\n", on_off(conf->persist, "Off"));
@@ -92,6 +119,8 @@ static void dump_section(dump *d, server_rec *s, const neg_section *section)
     dump_delegation(d, conf);
     dump_attributes(d, conf);
     apr_file_printf(d->out, "    groups        %s\n", neg_groups_text(d->pool, conf->group));
+    dump_passwords(d, conf);
+    dump_session(d, conf);
 }
 
 static void dump_server(dump *d, server_rec *s)
@@ -102,6 +131,9 @@ static void dump_server(dump *d, server_rec *s)
     apr_file_printf(d->out, "%s %s:%u\n", s->is_virtual ? "virtual host" : "main server",
                     s->server_hostname ? s->server_hostname : "(no ServerName)", (unsigned)s->port);
     apr_file_printf(d->out, "  replay cache    %s\n", neg_replay_text(neg_config_server(s)));
+    apr_file_printf(d->out, "  session store   %s\n", neg_session_store_text(neg_config_server(s)));
+    apr_file_printf(d->out, "  session keys    %s\n",
+                    neg_session_keys_text(d->pool, neg_config_server(s)));
     for (int i = 0; i < sections->nelts; i++)
         dump_section(d, s, APR_ARRAY_IDX(sections, i, const neg_section *));
 }

@@ -298,6 +298,8 @@ static authz_status check_unknown(neg_attempt *a, const group_rule *rule)
                        "%s: the groups of %s are not known: the client's ticket %s", rule->rule,
                        a->identity->principal,
                        why ? why
+                       : a->identity->mech != NEG_MECH_KRB5
+                           ? "is none: who proved the client tells none"
                            : "was not asked for them. Where AuthzProviderAlias hides the rule, "
                              "write AuthNegotiateGroup in the section that has it");
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "%s", why);

@@ -45,6 +45,7 @@ static const char *evaluate_acceptor(neg_attempt *a)
 
 neg_outcome neg_negotiate_find_acceptor(neg_attempt *a)
 {
+    const char *why;
     a->acceptor.keytab = a->conf->keytab;
     a->acceptor.mechs = neg_config_mechs(a->conf);
     a->acceptor.acceptor = neg_config_acceptor_text(a->conf);
@@ -54,27 +55,24 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a)
         if (!(a->acceptor.acceptor = evaluate_acceptor(a)))
             return NEG_REFUSED;
     }
+    if ((why = neg_mechs_conflict(a->acceptor.mechs, a->acceptor.acceptor)))
+        return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL, why);
     a->acceptor_key = neg_acceptor_key(neg_attempt_pool(a), &a->acceptor);
     return NEG_UNKNOWN;
 }
 
 /* ---- What never reaches GSSAPI ---- */
 
-static neg_outcome refuse_ntlm(neg_attempt *a)
-{
-    return neg_attempt_refuse(
-        a, NEG_CAUSE_NTLM,
-        "the client sent NTLM, which is not accepted here. A browser does so when it can get no "
-        "Kerberos ticket for the name in the URL: the service principal HTTP/that-name is missing "
-        "or registered twice (setspn -Q), the URL has an IP address, the site is not in the "
-        "browser's intranet zone, or no domain controller can be reached");
-}
-
 static neg_outcome refuse_mechanism(neg_attempt *a)
 {
     return neg_attempt_refuse(a, NEG_CAUSE_MECHANISM,
-                              "the client offers no mechanism that is accepted here "
-                              "(AuthNegotiateMechs krb5): it has to get a Kerberos ticket first");
+                              apr_psprintf(neg_attempt_pool(a),
+                                           "the client offers no mechanism that is accepted here "
+                                           "(AuthNegotiateMechs %s): %s",
+                                           neg_mechs_text(a->acceptor.mechs),
+                                           a->acceptor.mechs & NEG_MECH_KRB5
+                                               ? "it has to get a Kerberos ticket first"
+                                               : "Kerberos needs krb5 in that line"));
 }
 
 static neg_outcome classify(neg_attempt *a, const char *token68, neg_bytes *bytes, neg_token *token)
@@ -83,7 +81,7 @@ static neg_outcome classify(neg_attempt *a, const char *token68, neg_bytes *byte
     const char *why =
         *token68 ? neg_token_decode(p, token68, bytes) : "nothing follows the word Negotiate";
     if (!why)
-        why = neg_token_classify(*bytes, token);
+        why = neg_token_classify(*bytes, a->acceptor.mechs, token);
     if (why)
         return neg_attempt_refuse(a, NEG_CAUSE_MALFORMED,
                                   apr_pstrcat(p, "the token cannot be read: ", why,
@@ -92,12 +90,12 @@ static neg_outcome classify(neg_attempt *a, const char *token68, neg_bytes *byte
                                               NULL));
     switch (token->kind) {
     case NEG_TOKEN_NTLM:
-        return refuse_ntlm(a);
+        return neg_mechs_refuse_ntlm(a);
     case NEG_TOKEN_IAKERB:
     case NEG_TOKEN_OTHER:
         return refuse_mechanism(a);
     default:
-        return NEG_UNKNOWN;
+        return neg_mechs_limit_ntlm(a, token);
     }
 }
 
@@ -105,7 +103,13 @@ static neg_outcome classify(neg_attempt *a, const char *token68, neg_bytes *byte
 
 static int is_later_leg(const neg_token *token)
 {
-    return token->kind == NEG_TOKEN_SPNEGO_NEXT || token->kind == NEG_TOKEN_KRB5_NEXT;
+    return token->kind == NEG_TOKEN_SPNEGO_NEXT || token->kind == NEG_TOKEN_KRB5_NEXT ||
+           token->kind == NEG_TOKEN_NTLM_NEXT;
+}
+
+static int is_spnego(const neg_token *token)
+{
+    return token->kind == NEG_TOKEN_SPNEGO_INIT || token->kind == NEG_TOKEN_SPNEGO_NEXT;
 }
 
 /* An initial token always begins anew; a later one needs the context that its connection holds. */
@@ -122,13 +126,17 @@ static neg_outcome find_context(neg_attempt *a, const neg_token *token, neg_cont
             "the client continues an exchange that this connection has not begun: something "
             "between client and server spreads one client's requests over several connections, or "
             "the first leg was for another location");
+    if (!neg_context_expects(*context, token->mech, is_spnego(token)))
+        return neg_attempt_refuse(a, NEG_CAUSE_CONTINUATION,
+                                  "the client continues an exchange of one mechanism with a token "
+                                  "of another, or in another wrapping");
     if (neg_context_legs(*context) >= LEGS_MAX)
         return neg_attempt_refuse(a, NEG_CAUSE_CONTINUATION,
                                   "the exchange has more legs than any mechanism needs");
     return NEG_UNKNOWN;
 }
 
-static const neg_identity *identity_of(const neg_attempt *a, const neg_client *client)
+neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client)
 {
     neg_identity *identity = apr_pcalloc(neg_attempt_pool(a), sizeof(*identity));
     identity->space = a->space;
@@ -137,7 +145,7 @@ static const neg_identity *identity_of(const neg_attempt *a, const neg_client *c
     identity->realm = client->realm;
     identity->scheme = neg_negotiate_name;
     identity->mechanism = client->mechanism;
-    identity->mech = NEG_MECH_KRB5;
+    identity->mech = client->mech;
     identity->acceptor = a->acceptor_key;
     identity->proven = apr_time_now();
     identity->expires = client->expires;
@@ -182,7 +190,7 @@ static neg_outcome complete(neg_attempt *a, const neg_client *client)
         ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, a->r,
                       "the ticket of %s was asked for %d attributes", client->principal,
                       client->attributes->nelts);
-    a->identity = identity_of(a, client);
+    a->identity = neg_negotiate_identity(a, client);
     a->delegated = client->delegated;
     return NEG_GRANTED;
 }
@@ -200,7 +208,14 @@ static neg_outcome hold(neg_attempt *a, neg_context *context)
                 : "the exchange needs another leg, which only an HTTP/1.1 connection that stays "
                   "open can carry (KeepAlive On)");
     }
-    neg_conn_hold(a, context);
+    if (!neg_conn_hold(a, context)) {
+        a->exchange->reply.len = 0;
+        return neg_attempt_refuse(
+            a, NEG_CAUSE_BUSY,
+            "this process holds as many unfinished exchanges as it may: see who begins them and "
+            "does not go on (the addresses of these lines, mod_status), keep such clients out, and "
+            "lower KeepAliveTimeout. Exchanges of one leg, which are the usual ones, go on");
+    }
     return NEG_CONTINUE;
 }
 
@@ -209,6 +224,8 @@ static neg_outcome hold(neg_attempt *a, neg_context *context)
 static neg_outcome refuse_replay(neg_attempt *a, const neg_leg_input *input, const neg_leg *leg)
 {
     neg_outcome outcome = NEG_UNKNOWN;
+    if (input->mech == NEG_MECH_NTLMSSP) /* answers a challenge that is made once */
+        return outcome;
     if (input->ap_req.len || (leg->state == NEG_LEG_COMPLETE && !leg->has_ap_req))
         outcome = neg_replay_check(a, input->ap_req,
                                    input->now + 2 * neg_worker_clockskew(input->worker) +
@@ -235,6 +252,11 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     input.ap_req = token->ap_req;
     input.wants = a->conf->wants;
     input.want_pac = a->conf->wants_pac;
+    input.mech = token->mech;
+    input.is_spnego = is_spnego(token);
+    if (token->ntlm.type == NEG_NTLM_AUTHENTICATE && !token->ntlm.bound)
+        input.bindings.len =
+            0; /* older gss-ntlmssp take none for wrong ones; see refuse_unbound() */
     input.want_delegated = neg_config_delegate_dir(a->conf) != NULL;
     input.now = apr_time_now();
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);

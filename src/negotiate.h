@@ -11,6 +11,7 @@
 
 #include <httpd.h> /* before the others, which do not include it */
 
+#include <ap_mpm.h>
 #include <http_log.h>
 
 #include "cause.h"
@@ -18,6 +19,7 @@
 #include "gss.h"
 #include "identity.h"
 #include "mod_auth_negotiate.h"
+#include "token.h"
 
 /* The one symbol that httpd looks for; everything else stays inside (-fvisibility=hidden). */
 extern module AP_MODULE_DECLARE_DATA auth_negotiate_module __attribute__((visibility("default")));
@@ -48,6 +50,11 @@ typedef struct {
     const struct neg_scheme *scheme; /**< that it named, if this server has it */
     neg_bytes reply;                 /**< the token that answers it */
     neg_failure failure;
+    struct neg_checked *checked; /**< what the KDC said of the password: see kerberos.c */
+    int cookies_hidden;          /**< ours have been taken out of the request */
+    const char *cookies;         /**< the Cookie header as the client sent it; NULL: none */
+    const char *cookie;          /**< a Set-Cookie that the answer is to have, until it has it */
+    struct neg_live *session;    /**< begun by this request; NULL: none */
 } neg_exchange;
 
 /** One request, or subrequest or redirect, that asks for an identity. */
@@ -82,6 +89,8 @@ typedef struct neg_scheme {
 
 /** A new attempt for r, in the pool of the client's request. */
 neg_attempt *neg_attempt_begin(request_rec *r);
+/** The same, which nobody finds by its request. */
+neg_attempt *neg_attempt_create(request_rec *r);
 /** Asks the sources in turn. */
 neg_outcome neg_attempt_run(neg_attempt *a);
 /** Notes a refusal. @return NEG_REFUSED */
@@ -94,8 +103,12 @@ neg_attempt *neg_attempt_granted(request_rec *r);
 neg_attempt *neg_attempt_nearest(request_rec *r);
 /** The one of the nearest ancestor of a's request that has one; NULL when none has. */
 neg_attempt *neg_attempt_above(const neg_attempt *a);
+/** What r and all that it is part of share. */
+neg_exchange *neg_attempt_exchange(request_rec *r);
 /** The pool of the client's request. */
 apr_pool_t *neg_attempt_pool(const neg_attempt *a);
+
+/* ---- policy.c ---- */
 
 /**
  * The policy: whether an identity's facts are enough for this location.  Pure.
@@ -111,6 +124,9 @@ const neg_scheme *neg_scheme_find(const neg_attempt *a, const char *name);
 /** All that this location uses, in the order of their challenges, ended by NULL. */
 const neg_scheme *const *neg_schemes(const neg_attempt *a);
 
+/** r->ap_auth_type for an identity: known by its address. */
+const char *neg_scheme_of(const neg_identity *identity);
+
 /* ---- negotiate.c: one leg ---- */
 
 extern const neg_scheme neg_negotiate_scheme;
@@ -118,6 +134,67 @@ extern const char neg_negotiate_name[]; /**< r->ap_auth_type, known by its addre
 
 /** Finds a->acceptor, which may be an expression.  @return NEG_UNKNOWN, or NEG_REFUSED */
 neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
+
+/** What a token, or the KDC's ticket for a password, has proven here. */
+neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client);
+
+/* ---- mechs.c ---- */
+
+const char *neg_mechs_set(cmd_parms *cmd, void *conf, const char *name);
+/** A set of NEG_MECH_* as AuthNegotiateMechs has it. */
+const char *neg_mechs_text(unsigned mechs);
+/** @return NULL, or a static sentence why these mechanisms cannot have this acceptor */
+const char *neg_mechs_conflict(unsigned mechs, const char *acceptor);
+/** NTLM where it is not accepted. */
+neg_outcome neg_mechs_refuse_ntlm(neg_attempt *a);
+/** Where it is: on a connection of its client's own, and with a name.  @return NEG_UNKNOWN, or
+ * NEG_REFUSED */
+neg_outcome neg_mechs_limit_ntlm(neg_attempt *a, const neg_token *token);
+
+/* ---- basic.c: passwords ---- */
+
+extern const neg_scheme neg_basic_scheme;
+extern const char neg_basic_name[];
+
+const char *neg_basic_provider_set(cmd_parms *cmd, void *conf, const char *name);
+/** Whether passwords are taken at all by this policy. */
+int neg_basic_is_on(const neg_conf *conf);
+/** Whether this policy has a provider of that name. */
+int neg_basic_has(const neg_conf *conf, const char *provider);
+/** Whether a password would cross the network in the clear, against this policy. */
+int neg_basic_lacks_tls(const neg_conf *conf, const request_rec *r);
+/** Whether an identity may be kept for requests that prove nothing themselves: one that Kerberos
+ * has proven; what other providers say is good where and when they say it. */
+int neg_basic_may_keep(const neg_identity *identity);
+
+/* ---- kerberos.c: the provider `kerberos` ---- */
+
+#define NEG_KERBEROS "kerberos"
+
+extern const authn_provider neg_kerberos_provider;
+
+const char *neg_kerberos_realm_set(cmd_parms *cmd, void *conf, const char *realm);
+/** httpd's AuthBasicProvider, noted for the checks at start. */
+const char *neg_kerberos_see_provider(cmd_parms *cmd, void *conf, const char *name);
+/** httpd's Require: the realms of a literal krb5-realm may be asked. */
+const char *neg_kerberos_see_require(cmd_parms *cmd, void *conf, const char *line);
+/**
+ * Asks the KDC, once for a client's request where nothing else is wanted of it.
+ * @return AUTH_GRANTED with a->identity, and a->delegated where that is wanted; else a->failure
+ */
+authn_status neg_kerberos_check(neg_attempt *a, const char *user, const char *password);
+
+/* ---- slots.c: how many passwords may be checked at once ---- */
+
+/** post_config hook. */
+int neg_slots_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers);
+/** @return what neg_slots_give_back() wants, or NULL when all are taken */
+apr_uint32_t *neg_slots_take(struct neg_slots *slots);
+void neg_slots_give_back(apr_uint32_t *slot);
+unsigned neg_slots_limit(const struct neg_slots *slots);
+/** child_status hook: those of a child that is no more are free. */
+void neg_slots_child_status(server_rec *s, pid_t pid, ap_generation_t gen, int slot,
+                            mpm_child_status state);
 
 /* ---- binding.c ---- */
 
@@ -189,7 +266,7 @@ neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry
 
 /** Whether the request came on a stream of HTTP/2, which is no connection. */
 int neg_conn_is_stream(const request_rec *r);
-/** Whether the client itself is at the other end, as far as can be seen. */
+/** Whether the client itself, and nobody else, is at the other end, as far as can be seen. */
 int neg_conn_is_direct(const request_rec *r);
 /** Whether a context or an identity may be kept on this connection at all (HTTP/1.1, not h2). */
 int neg_conn_can_hold(const request_rec *r);
@@ -199,14 +276,19 @@ int neg_conn_can_continue(const request_rec *r);
 int neg_conn_may_remember(const neg_attempt *a);
 /** Source: an identity that this connection keeps. */
 neg_outcome neg_conn_recall(neg_attempt *a);
-/** Keeps a half-open context for the next request. */
-void neg_conn_hold(const neg_attempt *a, neg_context *context);
+/** This child's count of half-open contexts, for as long as its connections live. */
+apr_uint32_t *neg_conn_count_create(const server_rec *servers);
+/** Keeps a half-open context for the next request.  @return 0 when the child has too many */
+int neg_conn_hold(const neg_attempt *a, neg_context *context);
 /** Takes a half-open context out, if begun with this space, acceptor and channel; else NULL. */
 neg_context *neg_conn_take(const neg_attempt *a);
 /** Forgets everything and gives the pool that the next identity will live in; remember follows. */
 apr_pool_t *neg_conn_renew(const neg_attempt *a);
 void neg_conn_remember(const neg_attempt *a);
 void neg_conn_forget(const request_rec *r);
+/** Notes who has proven an identity.  When users take turns on a connection it never keeps one
+ * again.  @return who came before, if this shows it and mattered; else NULL */
+const char *neg_conn_note_user(const neg_attempt *a);
 /** Negotiate failed on this connection (AuthNegotiateOffer once). */
 void neg_conn_note_failed(const request_rec *r);
 /** Negotiate worked, so the client may be offered it again. */
@@ -221,6 +303,8 @@ int neg_answer_unknown_groups(neg_attempt *a, request_rec *r);
 int neg_answer(neg_attempt *a, neg_outcome outcome);
 /** Asks a known client for a newer ticket.  @return whether it can be asked */
 int neg_answer_ask_again(const neg_attempt *a);
+/** Of the logout handler: 200, and a->exchange->cookie.  @return what a handler has to return */
+int neg_answer_logout(neg_attempt *a);
 /** note_auth_failure hook: the challenges for a 401 that another module answers. */
 int neg_answer_note_failure(request_rec *r, const char *auth_type);
 
@@ -230,6 +314,8 @@ int neg_answer_note_failure(request_rec *r, const char *auth_type);
 struct neg_tally *neg_report_create(apr_pool_t *p);
 /** Logs a->failure: at the level of its blame once a minute for each cause, else at INFO. */
 void neg_report(const neg_attempt *a);
+/** The same of the provider `kerberos` under mod_auth_basic. */
+void neg_report_basic(const neg_attempt *a);
 /** Logs trouble that refuses nobody, at the same pace. */
 void neg_report_aside(const neg_attempt *a, neg_cause cause, const char *text);
 const char *neg_cause_code(neg_cause cause);

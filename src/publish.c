@@ -13,23 +13,34 @@ typedef struct {
     apr_pool_t *pool;
 } view;
 
+/* A getter's NULL: nothing is known.  Where a provider that is not ours checked a password, nobody
+ * knows more than the name that was typed. */
+static int has_ticket(const view *v)
+{
+    return v->identity->mech != 0;
+}
+
 static const char *gss_name(const view *v)
 {
-    return v->identity->principal;
+    return has_ticket(v) ? v->identity->principal : NULL;
 }
 
 static const char *gss_session_expiration(const view *v)
 {
+    if (!has_ticket(v))
+        return NULL;
     return apr_psprintf(v->pool, "%" APR_TIME_T_FMT, apr_time_sec(v->identity->expires));
 }
 
 static const char *negotiate_mech(const view *v)
 {
-    return v->identity->mechanism;
+    return has_ticket(v) ? v->identity->mechanism : NULL;
 }
 
 static const char *negotiate_channel_bound(const view *v)
 {
+    if (!has_ticket(v))
+        return NULL;
     return v->identity->bound ? "1" : "0";
 }
 
@@ -50,7 +61,7 @@ static const char *negotiate_source(const view *v)
 
 static const char *negotiate_realm(const view *v)
 {
-    return v->identity->realm;
+    return has_ticket(v) ? v->identity->realm : NULL;
 }
 
 static const struct {
@@ -196,7 +207,12 @@ static const char *refuse_name(neg_attempt *a, const char *why)
 static const char *local_name(neg_attempt *a)
 {
     const char *local = NULL;
-    neg_worker *worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
+    neg_worker *worker;
+    /* DOMAIN\\name would be read as a principal with an escape, and be somebody of krb5's. */
+    if (a->identity->mech != NEG_MECH_KRB5)
+        return refuse_name(a, "auth_to_local is for Kerberos principals, and this is none: write "
+                              "AuthNegotiateUser principal where others are accepted");
+    worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
     if (worker)
         local = neg_client_local_name(worker, neg_attempt_pool(a), a->identity->principal);
     return local ? local
@@ -208,6 +224,8 @@ int neg_publish_is_home(const neg_attempt *a, const apr_array_header_t *realms)
 {
     neg_worker *worker;
     const char *realm = NULL;
+    if (a->identity->mech != NEG_MECH_KRB5)
+        return 0; /* a user of NTLM has a domain, and keeps it */
     for (int i = 0; realms && i < realms->nelts; i++)
         if (strcmp(APR_ARRAY_IDX(realms, i, const char *), a->identity->realm) == 0)
             return 1;
@@ -262,6 +280,8 @@ static const char *expression(neg_attempt *a, const neg_user_rule *rule)
 static const char *user_by_rule(neg_attempt *a)
 {
     const neg_user_rule *rule = a->conf->user;
+    if (!a->identity->mech) /* no principal, to which a rule could apply */
+        return a->identity->principal;
     switch (rule ? rule->form : NEG_USER_PRINCIPAL) {
     case NEG_USER_LOCAL:
         return local_name(a);

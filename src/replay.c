@@ -17,6 +17,7 @@
 #include <util_mutex.h>
 
 #include "apreq.h"
+#include "breaker.h"
 #include "negotiate.h"
 
 #define MUTEX_TYPE "auth-negotiate-replay"
@@ -29,6 +30,7 @@ struct neg_replay {
     const ap_socache_provider_t *provider;
     ap_socache_instance_t *instance;
     apr_global_mutex_t *mutex; /* where the provider needs one */
+    neg_breaker breaker;       /* for a server: each child has a copy of its own */
 };
 
 /* In this machine's memory or files, and so in need of our mutex; the others are servers. */
@@ -180,16 +182,41 @@ static seen look_and_note(const neg_attempt *a, neg_replay *replay, const unsign
     return rv == APR_SUCCESS ? SEEN_NEVER : SEEN_UNKNOWN;
 }
 
+static seen ask_memory(const neg_attempt *a, neg_replay *replay, const unsigned char *id,
+                       apr_time_t expiry)
+{
+    seen result;
+    if (apr_global_mutex_lock(replay->mutex) != APR_SUCCESS)
+        return SEEN_UNKNOWN;
+    result = look_and_note(a, replay, id, expiry);
+    apr_global_mutex_unlock(replay->mutex);
+    return result;
+}
+
+/* One that is known to be silent is not asked: SEEN_UNKNOWN, at once. */
+static seen ask_server(const neg_attempt *a, neg_replay *replay, const unsigned char *id,
+                       apr_time_t expiry)
+{
+    apr_time_t asked = apr_time_now();
+    apr_uint32_t failed_for;
+    seen result;
+    if (!neg_breaker_ask(&replay->breaker, asked))
+        return SEEN_UNKNOWN;
+    result = look_and_note(a, replay, id, expiry);
+    if (result == SEEN_UNKNOWN)
+        neg_breaker_failed(&replay->breaker, asked, apr_time_now());
+    else if ((failed_for = neg_breaker_answered(&replay->breaker, apr_time_now())))
+        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, a->r,
+                      "the shared replay cache %s answers again, after %u seconds in which this "
+                      "process got no answer",
+                      replay->text, failed_for);
+    return result;
+}
+
 static seen ask_store(const neg_attempt *a, neg_replay *replay, const unsigned char *id,
                       apr_time_t expiry)
 {
-    seen result;
-    if (replay->mutex && apr_global_mutex_lock(replay->mutex) != APR_SUCCESS)
-        return SEEN_UNKNOWN;
-    result = look_and_note(a, replay, id, expiry);
-    if (replay->mutex)
-        apr_global_mutex_unlock(replay->mutex);
-    return result;
+    return replay->mutex ? ask_memory(a, replay, id, expiry) : ask_server(a, replay, id, expiry);
 }
 
 static neg_outcome store_is_gone(neg_attempt *a, const neg_replay *replay)

@@ -75,9 +75,27 @@ static void tell(const neg_attempt *a, const char *what, neg_cause cause, const 
         ap_log_rerror(APLOG_MARK, level, 0, a->r, "%s (%s): %s", what, code, text);
 }
 
+/* Each, and in httpd's own words: programs count them, and lock out who guesses (fail2ban). */
+static void tell_password(const neg_attempt *a)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, a->r, "%s (%s)", a->failure.text,
+                  neg_cause_code(a->failure.cause));
+}
+
+void neg_report_basic(const neg_attempt *a)
+{
+    if (neg_cause_blame(a->failure.cause) == NEG_BLAME_PASSWORD)
+        tell_password(a);
+    else
+        tell(a, "Basic refused", a->failure.cause, a->failure.text);
+}
+
 void neg_report(const neg_attempt *a)
 {
-    tell(a, "Negotiate refused", a->failure.cause, a->failure.text);
+    if (a->exchange->scheme == &neg_basic_scheme)
+        neg_report_basic(a);
+    else
+        tell(a, "Negotiate refused", a->failure.cause, a->failure.text);
 }
 
 void neg_report_aside(const neg_attempt *a, neg_cause cause, const char *text)

@@ -3,12 +3,13 @@
 #include "negotiate.h"
 
 /* In the order of their challenges: clients such as gokrb5 look at the first one alone. */
-static const neg_scheme *const schemes[] = {&neg_negotiate_scheme, NULL};
+static const neg_scheme *const tickets[] = {&neg_negotiate_scheme, NULL};
+static const neg_scheme *const tickets_and_passwords[] = {&neg_negotiate_scheme, &neg_basic_scheme,
+                                                          NULL};
 
 const neg_scheme *const *neg_schemes(const neg_attempt *a)
 {
-    (void)a;
-    return schemes;
+    return neg_basic_is_on(a->conf) ? tickets_and_passwords : tickets;
 }
 
 const neg_scheme *neg_scheme_find(const neg_attempt *a, const char *name)
@@ -17,4 +18,9 @@ const neg_scheme *neg_scheme_find(const neg_attempt *a, const char *name)
         if (strcasecmp((*scheme)->name, name) == 0)
             return *scheme;
     return NULL;
+}
+
+const char *neg_scheme_of(const neg_identity *identity)
+{
+    return identity->provider ? neg_basic_name : neg_negotiate_name;
 }

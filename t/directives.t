@@ -7,7 +7,7 @@ use warnings;
 
 use Apache::Test qw(-withtestmore);
 use Digest::SHA 'sha256';
-use MIME::Base64 'decode_base64';
+use MIME::Base64 qw(decode_base64 encode_base64);
 use NegTest;
 use NegTest::Httpd 'httpd_user';
 use NegTest::Keytab qw(read_keytab write_keytab);
@@ -28,6 +28,8 @@ my $end_point   = 'tls-server-end-point:' . sha256(decode_base64(join '', grep {
 my ($user) = httpd_user() || getpwuid $>;
 my (undef, undef, undef, $gid) = getpwnam $user;
 my $group = getgrgid $gid;
+
+kdc()->add_principal('erin\@corp.test', password => 'erin');
 
 # --- the table ---------------------------------------------------------------
 #
@@ -81,9 +83,10 @@ my %DIRECTIVES = (
         see      => \&sees_mechs,
         default  => 'krb5',
         values   => [ krb5 => 'krb5', KRB5 => 'krb5', 'krb5 krb5' => 'krb5' ],
-        one      => 'there is one mechanism',
-        wrong    => [ ntlmssp => qr/krb5 alone, not "ntlmssp"; write AuthNegotiateMechs krb5/,
-            'krb5 ntlmssp' => qr/not "ntlmssp"/, q() => qr/requires at least one argument/ ],
+        one      => 'for a Kerberos token there is one mechanism; t/ntlm.t has the other',
+        wrong    => [ 'krb5 digest' => qr/no mechanism "digest"; write krb5, ntlmssp or both/,
+            'krb5 iakerb' => qr/iakerb .* cannot be bounded, .* write AuthNegotiateMechs krb5/,
+            q() => qr/requires at least one argument/ ],
         contexts => [qw(location htaccess)],
     },
     AuthNegotiateRequireTLS => {
@@ -112,6 +115,30 @@ my %DIRECTIVES = (
             "require $0"           => qr/certificate cannot be read; write the file of the certificate, in PEM/,
             q()                    => qr/takes 1-2 arguments/,
         ],
+        contexts => [qw(location htaccess)],
+    },
+    AuthNegotiateBasicProvider => {
+        see      => \&sees_provider,
+        default  => 'off',
+        with     => 'AuthNegotiateRequireTLS Off',
+        values   => [ kerberos => 'kerberos', off => 'off', 'kerberos file' => 'kerberos', file => 'other', Off => 'off' ],
+        wrong    => [ 'no-such' => qr/no provider that is loaded; write kerberos, off/, q() => qr/requires at least one argument/ ],
+        contexts => [qw(location htaccess)],
+    },
+    AuthNegotiateBasicRealm => {
+        see      => \&sees_realm,
+        default  => 'default',
+        with     => "AuthNegotiateRequireTLS Off\nAuthNegotiateBasicProvider kerberos",
+        values   => [ 'OTHER.TEST' => 'other', default => 'default', 'X.TEST OTHER.TEST' => 'other', 'other.test' => 'default' ],
+        wrong    => [ '@OTHER.TEST' => qr/no realm; write it without an @/, q() => qr/requires at least one argument/ ],
+        contexts => [qw(location htaccess)],
+    },
+    AuthNegotiateBasicEnterprise => {
+        see      => \&sees_enterprise,
+        default  => 'Off',
+        with     => "AuthNegotiateRequireTLS Off\nAuthNegotiateBasicProvider kerberos",
+        values   => [ On => 'On', Off => 'Off', on => 'On', off => 'Off' ],
+        wrong    => [ yes => qr/must be On or Off/ ],
         contexts => [qw(location htaccess)],
     },
     AuthNegotiateReplayCache => {
@@ -287,6 +314,21 @@ sub sees_binding {
     return { 111 => 'off', 110 => 'optional', 100 => 'require', '000' => 'nobody' }->{ join '', @enters };
 }
 
+sub with_password {
+    my ($path, $user, $password) = @_;
+    return get($path, Authorization => 'Basic ' . encode_base64("$user:$password", ''))->status == 200;
+}
+
+sub sees_provider {
+    my ($path) = @_;
+    return 'off' if !grep { /^Basic / } get($path)->challenges;
+    return with_password($path, 'alice', 'alice') ? 'kerberos' : 'other';
+}
+
+sub sees_realm { my ($path) = @_; return with_password($path, 'carol@OTHER.TEST', 'carol') ? 'other' : 'default' }
+
+sub sees_enterprise { my ($path) = @_; return with_password($path, 'erin@corp.test', 'erin') ? 'On' : 'Off' }
+
 sub sees_replay {
     my ($path) = @_;
     my $token  = initiator('alice')->authorization;
@@ -439,7 +481,7 @@ $wrong += @{ $_->{wrong} } / 2 for values %DIRECTIVES;
 my $htaccess = grep { may_stand($_, 'htaccess') } @names;
 
 plan tests => @{ $checks{locations} } + @{ $checks{servers} } + 2 * $wrong + 3 * @names + 4 * $htaccess
-  + 2 * (@names - $htaccess) + 5;
++ 2 * (@names - $htaccess) + 6;
 
 # --- values and merging ------------------------------------------------------
 
@@ -512,7 +554,7 @@ for my $name (@names) {
               for '', 'inner/';
         }
         $text .= qq{<Directory "$dir$path_of{$name}">\nOptions +ExecCGI\nAddHandler cgi-script .pl\nAuthType Negotiate\n}
-          . "AuthName test\nRequire valid-user\n" . (may_stand($name, 'location') ? "$name $d->{values}[0]\n" : '') . "</Directory>\n";
+          . "AuthName test\nRequire valid-user\n" . ($d->{with} ? "$d->{with}\n" : '') . (may_stand($name, 'location') ? "$name $d->{values}[0]\n" : '') . "</Directory>\n";
     }
     $text =~ s/^ScriptAliasMatch.*\n//mg;
     my $server = server(conf => $text)->start;
@@ -555,7 +597,6 @@ for my $name (@names) {
         local $/;
         $known{$_} = 1 for <$in> =~ /\bAP_INIT_\w+\(\s*"(\w+)"/g;
     }
-    ok delete $known{AuthType}, 'AuthType is looked at';
-    ok delete $known{Require}, '... and Require';
+    ok delete $known{$_}, "$_ is looked at" for qw(AuthType AuthBasicProvider Require);
     is_deeply [ sort keys %known ], \@names, 'every directive is in the table of this test';
 }

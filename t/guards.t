@@ -7,6 +7,7 @@ use warnings;
 use Apache::Test qw(-withtestmore);
 use File::Basename qw(basename dirname);
 use File::Find 'find';
+use MIME::Base64 'encode_base64';
 use NegTest;
 use NegTest::Httpd qw(apxs httpd_user);
 
@@ -19,7 +20,7 @@ my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
 
-plan tests => 45;
+plan tests => 46;
 
 # --- directives --------------------------------------------------------------
 
@@ -60,8 +61,8 @@ for my $text (first_configuration(), examples()) {
     like $outer, qr/keytab .*acceptor .*delegate /s, 'httpd -t -D DUMP_NEGOTIATE shows settings';
     is $inherits, $outer, 'every directive is inherited';
     my %same = map { $_ => 1 } split /\n/, $outer;
-    is_deeply [ map { /^ +(\w+(?: TLS)?)/ } grep { $same{$_} } split /\n/, $overrides ], ['mechanisms'],
-      'every directive can be overridden (there is one mechanism)';
+    is_deeply [ map { /^ +(\w+(?: TLS)?)/ } grep { $same{$_} } split /\n/, $overrides ], [ has_ntlm() ? () : 'mechanisms' ],
+      'every directive can be overridden (without gss-ntlmssp there is one mechanism)';
 }
 
 # --- variables and causes ----------------------------------------------------
@@ -74,7 +75,7 @@ is_deeply [ table_of('Of a client that was refused') ], [ refused_variables() ],
 is_deeply [ table_of('Control') ], [ controls() ], '... and what the module looks at';
 
 {
-    my %status = (CLIENT => 401, POLICY => 403, SERVER => 500, BUSY => 503);
+    my %status = (CLIENT => 401, PASSWORD => 401, POLICY => 403, SERVER => 500, BUSY => 503);
     my (%is, %code_of);
     for (read_file('src/cause.h') =~ /X\((\w+, "[\w-]+", \w+)\)/g) {
         my ($name, $code, $blame) = /(\w+), "([\w-]+)", (\w+)/;
@@ -124,7 +125,7 @@ is_deeply [ table_of('Control') ], [ controls() ], '... and what the module look
     my (@untested, @unknown);
     for my $row (@rows) {
         my ($attack, $answer, $test) = split / \| /, $row;
-        my ($file, $words) = ($test || '') =~ m{^`(t/\w+\.t)`: "(.+)"$};
+        my ($file, $words) = ($test || '') =~ m{^`(t/[\w-]+\.t)`: "(.+)"$};
         push @untested, $attack if !$file || !-e "$tree/$file" || index(read_file($file), $words) < 0;
         push @unknown, grep { !$causes{$_} } $answer =~ /\d{3} `([\w-]+)`/g;
     }
@@ -158,7 +159,7 @@ SKIP: {
     my $r = run([ 'objdump', '-t', @objects ]);
     skip 'there is no objdump', 1 if !$r->{ok};
     my %variable = map { $_ => 1 } $r->{output} =~ /\sO \.(?:data|bss)(?:\.(?!rel\.ro)\S+)?\t\w+\s+(?:\.hidden )?(\S+)$/mg;
-    is_deeply [ sort keys %variable ], [qw(auth_negotiate_module neg_oid_krb5 neg_oid_spnego oid_krb5 oid_spnego)],
+    is_deeply [ sort keys %variable ], [qw(auth_negotiate_module neg_oid_krb5 neg_oid_ntlmssp neg_oid_spnego oid_krb5 oid_ntlmssp oid_spnego)],
       'no variables that threads share, but what GSSAPI and httpd want so';
 }
 
@@ -188,7 +189,7 @@ sub of_server    { return grep { $directive{$_} !~ /directory/ } @names }
 
 sub members {
     my ($list) = read_file('src/conf.h') =~ /#define NEG_CONF_MEMBERS\(X\)((?:.*\\\n)+.*)/;
-    return $list =~ /X\([^,]+, (\w+)\)/g;
+    return grep { $_ ne 'required_realms' } $list =~ /X\([^,]+, (\w+)\)/g;    # of httpd's Require
 }
 
 sub granted_variables {
@@ -234,7 +235,7 @@ sub files_with {
 
 # --- what the documents have -------------------------------------------------
 
-sub documents { return map { "docs/$_.md" } qw(THREATS design directives modules proxies variables) }
+sub documents { return map { "docs/$_.md" } qw(THREATS design directives modules proxies sessions variables) }
 
 sub section {
     my ($text, $title) = @_;
@@ -274,8 +275,18 @@ sub staged {
     my $group = httpd_user() ? (httpd_user())[1] : getgrgid $);
     $text =~ s{/etc/apache2/http\.keytab}{\@keytab\@}g;
     $text =~ s{/var/lib/apache2/ccaches}{\@stage\@/delegated}g;
+    $text =~ s{/etc/apache2/session(-old)?\.key}{session_key()}eg;
     $text =~ s{group:webapp}{group:$group}g;
     return $text;
+}
+
+sub session_key {
+    my $file = stage_dir() . '/session.key';
+    open my $out, '>', $file or die "$file: $!\n";
+    print $out encode_base64('k' x 32);
+    close $out;
+    chmod 0600, $file or die "$file: $!\n";
+    return $file;
 }
 
 sub first_configuration {
@@ -288,17 +299,23 @@ sub examples {
     my %lines = map { $_ => [ $entry{$_} =~ /^(    $_ .*)$/mg ] } keys %entry;
     die "a directive has no example\n" if grep { !@{ $lines{$_} } } @names;
     my ($outside, $inside) = map { [ map { @{ $lines{$_} } } @$_ ] } [ of_server() ], [ of_directory() ];
+    push @$inside, 'AuthNegotiateChannelBinding optional';    # a password cannot be bound
     return staged(join "\n", @$outside, '<Location "/x">', @$inside, '</Location>', '');
 }
+
+sub has_ntlm { return server(conf => "<Location /x>\nAuthNegotiateMechs ntlmssp\n</Location>\n")->check->{output} !~ /no such mechanism/ }
 
 # Directive, outer value, inner value.
 sub merging {
     my @table = (
         [ AuthNegotiateKeytab         => '@keytab@',                 '"FILE:/@keytab@"' ],
-        [ AuthNegotiateAcceptor       => 'any',                      'HTTP@localhost' ],
-        [ AuthNegotiateMechs          => 'krb5',                     'krb5' ],
+        [ AuthNegotiateAcceptor       => 'HTTP@localhost',           'any' ],
+        [ AuthNegotiateMechs          => has_ntlm() ? 'krb5 ntlmssp' : 'krb5', 'krb5' ],
         [ AuthNegotiateRequireTLS     => 'On',                       'Off' ],
-        [ AuthNegotiateChannelBinding => 'require',                  'off' ],
+        [ AuthNegotiateBasicProvider  => 'kerberos file',            'off' ],
+        [ AuthNegotiateBasicRealm     => 'OTHER.TEST EXAMPLE.COM',   'default' ],
+        [ AuthNegotiateBasicEnterprise => 'On',                      'Off' ],
+        [ AuthNegotiateChannelBinding => 'off',                      'optional' ],
         [ AuthNegotiatePersist        => 'On',                       'Off' ],
         [ AuthNegotiateOffer          => 'once',                     'always' ],
         [ AuthNegotiateUser           => 'strip EXAMPLE.TEST',       'principal' ],
@@ -307,6 +324,9 @@ sub merging {
         [ AuthNegotiateDelegateEnv    => 'OUTER',                    'KRB5CCNAME' ],
         [ AuthNegotiateGroup          => 'Staff S-1-5-21-1-2-3-1001', 'Staff S-1-5-21-1-2-3-1002' ],
         [ AuthNegotiateAttribute      => 'TICKET auth-indicators',   'off' ],
+        [ AuthNegotiateSession        => 'On',                       'Off' ],
+        [ AuthNegotiateSessionTimeout => '60',                       '30min 10h' ],
+        [ AuthNegotiateSessionCookie  => 'outer Path=/outer',        'default' ],
     );
     die "a directive is missing in this table\n" if join(' ', of_directory()) ne join ' ', sort map { $_->[0] } @table;
     my ($outer, $inner) = map { my $i = $_; join '', map { "$_->[0] $_->[$i]\n" } @table } 1, 2;

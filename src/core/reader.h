@@ -87,6 +87,39 @@ static inline unsigned int neg_read_be16(neg_reader *r)
     return high << 8 | neg_read_u8(r);
 }
 
+/** Eight octets, the highest first; two's complement. */
+static inline apr_int64_t neg_read_be64(neg_reader *r)
+{
+    neg_bytes octets = neg_read_bytes(r, 8);
+    apr_uint64_t value = 0;
+    apr_size_t i;
+
+    for (i = 0; i < octets.len; i++) {
+        value = value << 8 | octets.data[i];
+    }
+    return (apr_int64_t)value;
+}
+
+/** 32 bits, seven an octet, the highest first, with a mark on all but the last octet; in the fewest
+ * that hold them. */
+static inline apr_uint32_t neg_read_number(neg_reader *r)
+{
+    apr_uint64_t value = 0;
+    unsigned int octet, count = 0;
+
+    do {
+        octet = neg_read_u8(r);
+        value = value << 7 | (octet & 0x7f);
+        if (count++ == 0 && octet == 0x80) {
+            neg_read_fail(r, "it has a number that starts with zeros");
+        }
+    } while (octet & 0x80 && count < 5);
+    if (octet & 0x80 || value > 0xffffffffu) {
+        neg_read_fail(r, "it has a number that does not fit into 32 bits");
+    }
+    return *r->error ? 0 : (apr_uint32_t)value;
+}
+
 /** Says that a structure has no further elements. */
 static inline void neg_read_end(neg_reader *r)
 {

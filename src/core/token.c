@@ -20,7 +20,7 @@ static const struct {
     mech_id mech;
     apr_size_t len;
     const char *oid; /* contents octets */
-} mechs[] = {
+} known[] = {
     {MECH_SPNEGO, 6, "\x2b\x06\x01\x05\x05\x02"},                /* 1.3.6.1.5.5.2 */
     {MECH_KRB5, 9, "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"},      /* 1.2.840.113554.1.2.2 */
     {MECH_KRB5, 9, "\x2a\x86\x48\x82\xf7\x12\x01\x02\x02"},      /* 1.2.840.48018.1.2.2 */
@@ -28,13 +28,19 @@ static const struct {
     {MECH_IAKERB, 6, "\x2b\x06\x01\x05\x02\x05"},                /* 1.3.6.1.5.2.5 */
 };
 
+/** The bit of AuthNegotiateMechs; 0 for what is never negotiated. */
+static unsigned int bit_of(mech_id mech)
+{
+    return mech == MECH_KRB5 ? NEG_MECH_KRB5 : mech == MECH_NTLM ? NEG_MECH_NTLMSSP : 0;
+}
+
 static mech_id mech_of(neg_bytes oid)
 {
     apr_size_t i;
 
-    for (i = 0; i < sizeof(mechs) / sizeof(mechs[0]); i++) {
-        if (oid.len == mechs[i].len && memcmp(oid.data, mechs[i].oid, oid.len) == 0) {
-            return mechs[i].mech;
+    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (oid.len == known[i].len && memcmp(oid.data, known[i].oid, oid.len) == 0) {
+            return known[i].mech;
         }
     }
     return MECH_OTHER;
@@ -46,13 +52,24 @@ static mech_id mech_of(neg_bytes oid)
 #define TAG_AP_REQ NEG_DER_APPLICATION(14) /* RFC 4120 section 5.5.1 */
 #define TAG_AP_REP NEG_DER_APPLICATION(15) /* RFC 4120 section 5.5.2 */
 
-/** NTLM messages start with this and have no framing (MS-NLMP section 2.2.1). */
+/** NTLM messages have no framing (MS-NLMP section 2.2.1). */
 static int next_is_ntlm(const neg_reader *r)
 {
-    static const char signature[8] = "NTLMSSP"; /* and its NUL */
+    return neg_read_more(r) && neg_ntlm_is(r->rest);
+}
 
-    return neg_read_more(r) && r->rest.len >= sizeof(signature) &&
-           memcmp(r->rest.data, signature, sizeof(signature)) == 0;
+/** The rest is a message for NTLM: where that is accepted it must be a good one. */
+static void read_ntlm(neg_reader *r, unsigned int mechs, neg_token *t)
+{
+    const char *why = NULL;
+    neg_bytes message = neg_read_rest(r);
+
+    t->mech = NEG_MECH_NTLMSSP;
+    if (!(mechs & NEG_MECH_NTLMSSP)) {
+        t->kind = NEG_TOKEN_NTLM;
+    } else if ((why = neg_ntlm_read(message, &t->ntlm)) != NULL) {
+        neg_read_fail(r, why);
+    }
 }
 
 /** What follows the OID in Kerberos' frame: a TOK_ID and a message (RFC 4121 section 4.1). */
@@ -90,14 +107,15 @@ static mech_id read_mech_frame(neg_reader *r, neg_token *t)
 /** MechTypeList (RFC 4178 section 4.1), the client's favourite first. */
 typedef struct {
     mech_id first;
+    mech_id chosen;       /* the first that is accepted: GSSAPI's choice, too; or MECH_OTHER */
     unsigned int offered; /* bit set of 1 << mech */
 } mech_list;
 
-static mech_list read_mech_list(neg_reader *r)
+static mech_list read_mech_list(neg_reader *r, unsigned int mechs)
 {
     neg_reader field = neg_read_der_inside(r, NEG_DER_CONTEXT(0));
     neg_reader oids = neg_read_der_inside(&field, NEG_DER_SEQUENCE);
-    mech_list list = {MECH_OTHER, 0};
+    mech_list list = {MECH_OTHER, MECH_OTHER, 0};
 
     neg_read_end(&field);
     while (neg_read_more(&oids)) {
@@ -105,6 +123,9 @@ static mech_list read_mech_list(neg_reader *r)
 
         if (list.offered == 0) {
             list.first = next;
+        }
+        if (list.chosen == MECH_OTHER && bit_of(next) & mechs) {
+            list.chosen = next;
         }
         list.offered |= 1u << next;
     }
@@ -114,58 +135,71 @@ static mech_list read_mech_list(neg_reader *r)
     return list;
 }
 
-/** What a list of mechanisms means to a server that wants Kerberos. */
-static neg_token_kind kind_of_offer(unsigned int offered)
+/** What a list of mechanisms means to a server that has chosen from it. */
+static neg_token_kind kind_of_offer(mech_list list)
 {
-    if (offered & 1u << MECH_KRB5) {
+    if (list.chosen != MECH_OTHER) {
         return NEG_TOKEN_SPNEGO_INIT;
     }
-    if (offered & 1u << MECH_NTLM) {
+    if (list.offered & 1u << MECH_NTLM) {
         return NEG_TOKEN_NTLM;
     }
-    if (offered & 1u << MECH_IAKERB) {
+    if (list.offered & 1u << MECH_IAKERB) {
         return NEG_TOKEN_IAKERB;
     }
     return NEG_TOKEN_OTHER;
 }
 
+/** Kerberos' first token, in its frame or bare (DCE style). */
+static void read_optimistic_krb5(neg_reader *inner, unsigned int mechs, neg_token *t)
+{
+    if (next_is_ntlm(inner) && !(mechs & NEG_MECH_NTLMSSP)) {
+        t->kind = NEG_TOKEN_NTLM;
+        (void)neg_read_rest(inner);
+    } else if (neg_read_der_next_is(inner, TAG_AP_REQ)) {
+        t->ap_req = neg_read_der_whole(inner, TAG_AP_REQ);
+    } else if (!neg_read_der_next_is(inner, TAG_FRAME)) {
+        neg_read_fail(inner, "it names Kerberos, but what it carries is no Kerberos token");
+    } else if (read_mech_frame(inner, t) != MECH_KRB5) {
+        neg_read_fail(inner, "it names Kerberos, but carries a token of another mechanism");
+    }
+    neg_read_end(inner);
+}
+
 /**
- * The mechToken is for the client's favourite mechanism.  Only Kerberos' is looked at, in its frame
- * or bare (DCE style): GSSAPI ignores any other and negotiates Kerberos.
+ * The mechToken is for the client's favourite mechanism.  It is looked at if that was chosen:
+ * GSSAPI ignores any other and goes on with its choice.
  */
-static void read_optimistic_token(neg_reader *r, mech_id first, neg_token *t)
+static void read_optimistic_token(neg_reader *r, mech_list list, unsigned int mechs, neg_token *t)
 {
     neg_bytes mech_token = neg_read_der_field(r, NEG_DER_CONTEXT(2), NEG_DER_OCTET_STRING);
     neg_reader inner = neg_reader_of(mech_token, r->error);
 
-    if (first != MECH_KRB5 || mech_token.len == 0) {
+    if (list.first != list.chosen) {
         return;
     }
-    if (next_is_ntlm(&inner)) {
-        t->kind = NEG_TOKEN_NTLM;
-        return;
+    if (list.chosen == MECH_NTLM) {
+        read_ntlm(&inner, mechs, t);
+        if (t->ntlm.type == NEG_NTLM_AUTHENTICATE) {
+            neg_read_fail(&inner, "it begins an exchange with the last message of NTLM");
+        }
+    } else if (list.chosen == MECH_KRB5 && mech_token.len > 0) {
+        read_optimistic_krb5(&inner, mechs, t);
     }
-    if (neg_read_der_next_is(&inner, TAG_AP_REQ)) {
-        t->ap_req = neg_read_der_whole(&inner, TAG_AP_REQ);
-    } else if (!neg_read_der_next_is(&inner, TAG_FRAME)) {
-        neg_read_fail(&inner, "it names Kerberos, but what it carries is no Kerberos token");
-    } else if (read_mech_frame(&inner, t) != MECH_KRB5) {
-        neg_read_fail(&inner, "it names Kerberos, but carries a token of another mechanism");
-    }
-    neg_read_end(&inner);
 }
 
 /** NegTokenInit (RFC 4178 section 4.2.1). */
-static void read_neg_token_init(neg_reader *r, neg_token *t)
+static void read_neg_token_init(neg_reader *r, unsigned int mechs, neg_token *t)
 {
     neg_reader choice = neg_read_der_inside(r, NEG_DER_CONTEXT(0));
     neg_reader init = neg_read_der_inside(&choice, NEG_DER_SEQUENCE);
-    mech_list list = read_mech_list(&init);
+    mech_list list = read_mech_list(&init, mechs);
 
-    t->kind = kind_of_offer(list.offered);
+    t->kind = kind_of_offer(list);
+    t->mech = bit_of(list.chosen);
     neg_read_der_skip(&init, NEG_DER_CONTEXT(1)); /* reqFlags: MUST be ignored */
     if (neg_read_der_next_is(&init, NEG_DER_CONTEXT(2))) {
-        read_optimistic_token(&init, list.first, t);
+        read_optimistic_token(&init, list, mechs, t);
     }
     neg_read_der_skip(&init, NEG_DER_CONTEXT(3)); /* mechListMIC */
     neg_read_end(&init);
@@ -193,18 +227,20 @@ static void read_supported_mech(neg_reader *r)
 }
 
 /**
- * A later leg's token: of the mechanism agreed upon, which is Kerberos.  The frame of another one
- * must not get through: GSSAPI chooses by it whom to give the token to, whatever was agreed upon.
+ * A later leg's token: of the mechanism agreed upon, which is NTLM only when it looks like that.
+ * The frame of another one must not get through: GSSAPI chooses by it whom to give the token to,
+ * whatever was agreed upon.
  */
-static void read_response_token(neg_reader *r, neg_token *t)
+static void read_response_token(neg_reader *r, unsigned int mechs, neg_token *t)
 {
     neg_bytes response = neg_read_der_field(r, NEG_DER_CONTEXT(2), NEG_DER_OCTET_STRING);
     neg_reader inner = neg_reader_of(response, r->error);
 
     if (next_is_ntlm(&inner)) {
-        t->kind = NEG_TOKEN_NTLM;
+        read_ntlm(&inner, mechs, t);
         return;
     }
+    t->mech = NEG_MECH_KRB5;
     if (neg_read_der_next_is(&inner, TAG_AP_REQ)) {
         t->ap_req = neg_read_der_whole(&inner, TAG_AP_REQ);
     } else if (neg_read_der_next_is(&inner, TAG_FRAME)) {
@@ -220,7 +256,7 @@ static void read_response_token(neg_reader *r, neg_token *t)
 }
 
 /** NegTokenResp (RFC 4178 section 4.2.2), which has no frame. */
-static void read_neg_token_resp(neg_reader *r, neg_token *t)
+static void read_neg_token_resp(neg_reader *r, unsigned int mechs, neg_token *t)
 {
     neg_reader choice = neg_read_der_inside(r, NEG_DER_CONTEXT(1));
     neg_reader resp = neg_read_der_inside(&choice, NEG_DER_SEQUENCE);
@@ -233,7 +269,7 @@ static void read_neg_token_resp(neg_reader *r, neg_token *t)
         read_supported_mech(&resp);
     }
     if (neg_read_der_next_is(&resp, NEG_DER_CONTEXT(2))) {
-        read_response_token(&resp, t);
+        read_response_token(&resp, mechs, t);
     }
     if (neg_read_der_next_is(&resp, NEG_DER_CONTEXT(3))) {
         (void)neg_read_der_field(&resp, NEG_DER_CONTEXT(3), NEG_DER_OCTET_STRING); /* the MIC */
@@ -253,16 +289,17 @@ const neg_bytes neg_token_spnego_reject = {reject, sizeof(reject)};
 /* ---- any token ----------------------------------------------------------------------------- */
 
 /** A token in the frame of RFC 2743 section 3.1: whose it is, an OID tells. */
-static void read_framed(neg_reader *r, neg_token *t)
+static void read_framed(neg_reader *r, unsigned int mechs, neg_token *t)
 {
     neg_reader frame = neg_read_der_inside(r, TAG_FRAME);
 
     switch (mech_of(neg_read_der_oid(&frame))) {
     case MECH_SPNEGO:
-        read_neg_token_init(&frame, t);
+        read_neg_token_init(&frame, mechs, t);
         break;
     case MECH_KRB5:
         t->kind = NEG_TOKEN_KRB5_INIT;
+        t->mech = NEG_MECH_KRB5;
         read_krb5_initial(&frame, t);
         break;
     case MECH_IAKERB:
@@ -273,20 +310,25 @@ static void read_framed(neg_reader *r, neg_token *t)
     }
 }
 
-static void read_token(neg_reader *r, neg_token *t)
+static void read_token(neg_reader *r, unsigned int mechs, neg_token *t)
 {
     if (next_is_ntlm(r)) {
-        t->kind = NEG_TOKEN_NTLM;
-        (void)neg_read_rest(r);
+        read_ntlm(r, mechs, t);
+        if (t->kind != NEG_TOKEN_NTLM) {
+            t->kind =
+                t->ntlm.type == NEG_NTLM_NEGOTIATE ? NEG_TOKEN_NTLM_INIT : NEG_TOKEN_NTLM_NEXT;
+        }
     } else if (neg_read_der_next_is(r, TAG_FRAME)) {
-        read_framed(r, t);
+        read_framed(r, mechs, t);
     } else if (neg_read_der_next_is(r, NEG_DER_CONTEXT(1))) {
-        read_neg_token_resp(r, t);
+        read_neg_token_resp(r, mechs, t);
     } else if (neg_read_der_next_is(r, TAG_AP_REQ)) {
         t->kind = NEG_TOKEN_KRB5_INIT;
+        t->mech = NEG_MECH_KRB5;
         t->ap_req = neg_read_der_whole(r, TAG_AP_REQ);
     } else if (neg_read_der_next_is(r, TAG_AP_REP)) {
         t->kind = NEG_TOKEN_KRB5_NEXT;
+        t->mech = NEG_MECH_KRB5;
         (void)neg_read_der(r, TAG_AP_REP);
     } else if (neg_read_der_next_is(r, NEG_DER_CONTEXT(0))) {
         neg_read_fail(r, "it is a SPNEGO token without the frame that its first message needs "
@@ -298,18 +340,21 @@ static void read_token(neg_reader *r, neg_token *t)
     }
 }
 
-const char *neg_token_classify(neg_bytes token, neg_token *out)
+const char *neg_token_classify(neg_bytes token, unsigned int mechs, neg_token *out)
 {
-    neg_token t = {NEG_TOKEN_OTHER, {NULL, 0}};
+    neg_token t = {.kind = NEG_TOKEN_OTHER};
     const char *error = NULL;
     neg_reader r = neg_reader_of(token, &error);
 
-    read_token(&r, &t);
+    read_token(&r, mechs, &t);
     if (neg_read_more(&r)) {
         neg_read_fail(&r, "there are bytes after its end");
     }
     if (error) {
         return error;
+    }
+    if (t.mech == NEG_MECH_KRB5 && !(mechs & NEG_MECH_KRB5)) {
+        t.kind = NEG_TOKEN_OTHER;
     }
     *out = t;
     return NULL;

@@ -8,6 +8,7 @@
 
 #include "binding.h"
 #include "gss.h"
+#include "seal.h"
 
 /* An AuthNegotiateAcceptor expression may follow the Host header; only names that have a key get
  * as far as here, but their spellings are the client's. */
@@ -27,12 +28,15 @@ struct neg_worker {
     krb5_context krb5;       /* also keeps the parsed krb5.conf alive for GSSAPI's own contexts */
     apr_hash_t *credentials; /* neg_acceptor_key() -> gss_cred_id_t */
     apr_hash_t *end_points;  /* PEM of a certificate -> neg_bytes * */
+    neg_sealer *sealer;      /* of session cookies; NULL until it is used */
     apr_time_t clockskew;
 };
 
-static char oid_krb5[] = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"; /* 1.2.840.113554.1.2.2 */
-static char oid_spnego[] = "\x2b\x06\x01\x05\x05\x02";           /* 1.3.6.1.5.5.2 */
+static char oid_krb5[] = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";        /* 1.2.840.113554.1.2.2 */
+static char oid_spnego[] = "\x2b\x06\x01\x05\x05\x02";                  /* 1.3.6.1.5.5.2 */
+static char oid_ntlmssp[] = "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a"; /* 1.3.6.1.4.1.311.2.2.10 */
 gss_OID_desc neg_oid_krb5 = {9, oid_krb5};
+gss_OID_desc neg_oid_ntlmssp = {10, oid_ntlmssp};
 gss_OID_desc neg_oid_spnego = {6, oid_spnego};
 
 apr_status_t neg_release_credential(void *cred)
@@ -103,6 +107,13 @@ static neg_worker *create_worker(void)
     worker->end_points = apr_hash_make(pool);
     worker->clockskew = read_clockskew(worker->krb5);
     return worker;
+}
+
+neg_sealer *neg_worker_sealer(neg_worker *worker)
+{
+    if (!worker->sealer)
+        worker->sealer = neg_sealer_create(worker->pool);
+    return worker->sealer;
 }
 
 neg_worker *neg_worker_get(neg_workers *workers)
@@ -176,47 +187,63 @@ static OM_uint32 import_acceptor(OM_uint32 *minor, const char *acceptor, gss_nam
     return gss_import_name(minor, &text, GSS_C_NT_HOSTBASED_SERVICE, name);
 }
 
+/* Adds an element to a credential, which is made for the first of them. */
+static OM_uint32 add_element(OM_uint32 *minor, gss_name_t name, gss_OID mech,
+                             gss_const_key_value_set_t store, gss_cred_id_t *cred)
+{
+    gss_OID_set_desc set = {1, mech};
+    if (*cred == GSS_C_NO_CREDENTIAL)
+        return gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &set, GSS_C_ACCEPT, store, cred,
+                                     NULL, NULL);
+    return gss_add_cred_from(minor, *cred, name, mech, GSS_C_ACCEPT, GSS_C_INDEFINITE,
+                             GSS_C_INDEFINITE, store, NULL, NULL, NULL, NULL);
+}
+
+/* The mechanisms as GSSAPI has them.  @return how many there are in oids, which holds two */
+static size_t oids_of(unsigned mechs, gss_OID_desc *oids)
+{
+    size_t count = 0;
+    if (mechs & NEG_MECH_KRB5)
+        oids[count++] = neg_oid_krb5;
+    if (mechs & NEG_MECH_NTLMSSP)
+        oids[count++] = neg_oid_ntlmssp;
+    return count;
+}
+
 /*
- * One element for bare Kerberos tokens, one for SPNEGO.  Kerberos' comes first and alone: acquired
- * together one would be enough, and SPNEGO's is to be had from any mechanism that is installed on
- * the machine, with no key at all.  Without gss_set_neg_mechs any of them could be negotiated, too.
+ * One element for bare tokens of each mechanism, one for SPNEGO.  Kerberos' comes first and alone:
+ * acquired together one would be enough, and SPNEGO's is to be had from any mechanism that is
+ * installed on the machine, with no key at all.  Without gss_set_neg_mechs any of them could be
+ * negotiated, too.
  */
 static OM_uint32 acquire_elements(OM_uint32 *minor, const neg_acceptor *acceptor, gss_name_t name,
                                   gss_cred_id_t *cred)
 {
     gss_key_value_element_desc elements[2];
     gss_key_value_set_desc store = {0, elements};
-    gss_OID_set_desc krb5 = {1, &neg_oid_krb5};
-    OM_uint32 major, ignored;
+    gss_OID_desc oids[2];
+    gss_OID_set_desc mechs = {oids_of(acceptor->mechs, oids), oids};
+    OM_uint32 major = GSS_S_COMPLETE, ignored;
 
     if (acceptor->keytab)
         elements[store.count++] = (gss_key_value_element_desc){"keytab", acceptor->keytab};
     if (acceptor->rcache)
         elements[store.count++] = (gss_key_value_element_desc){"rcache", acceptor->rcache};
-    major = gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &krb5, GSS_C_ACCEPT, &store, cred,
-                                  NULL, NULL);
-    if (GSS_ERROR(major))
-        return major;
-    major = gss_add_cred_from(minor, *cred, name, &neg_oid_spnego, GSS_C_ACCEPT, GSS_C_INDEFINITE,
-                              GSS_C_INDEFINITE, &store, NULL, NULL, NULL, NULL);
+    *cred = GSS_C_NO_CREDENTIAL;
+    for (size_t i = 0; i < mechs.count && !GSS_ERROR(major); i++)
+        major = add_element(minor, name, &oids[i], &store, cred);
     if (!GSS_ERROR(major))
-        major = gss_set_neg_mechs(minor, *cred, &krb5);
-    if (GSS_ERROR(major))
+        major = add_element(minor, name, &neg_oid_spnego, &store, cred);
+    if (!GSS_ERROR(major))
+        major = gss_set_neg_mechs(minor, *cred, &mechs);
+    if (GSS_ERROR(major) && *cred != GSS_C_NO_CREDENTIAL)
         gss_release_cred(&ignored, cred);
     return major;
 }
 
-/*
- * Whether SPNEGO will find Kerberos in it: an offer without a token must be answered with "go on".
- * Each element was acquired by itself.  When memory, file descriptors or the keytab ran out at the
- * second, it can be had from some other mechanism alone; kept, it would refuse every client for as
- * long as its thread lives.
- */
-static OM_uint32 try_offer(OM_uint32 *minor, gss_cred_id_t cred)
+static OM_uint32 try_offer(OM_uint32 *minor, gss_cred_id_t cred, const char *offer, size_t len)
 {
-    static const char offer[] = "\x60\x1b\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x11\x30\x0f\xa0\x0d"
-                                "\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
-    gss_buffer_desc input = {sizeof(offer) - 1, (void *)offer};
+    gss_buffer_desc input = {len, (void *)offer};
     gss_buffer_desc output = GSS_C_EMPTY_BUFFER;
     gss_ctx_id_t context = GSS_C_NO_CONTEXT;
     OM_uint32 ignored,
@@ -226,6 +253,26 @@ static OM_uint32 try_offer(OM_uint32 *minor, gss_cred_id_t cred)
     if (context != GSS_C_NO_CONTEXT)
         gss_delete_sec_context(&ignored, &context, GSS_C_NO_BUFFER);
     return major == GSS_S_COMPLETE ? GSS_S_FAILURE : major; /* it cannot be complete */
+}
+
+/*
+ * Whether SPNEGO will find each mechanism in it: an offer without a token must be answered with "go
+ * on".  Each element was acquired by itself.  When memory, file descriptors or the keytab ran out
+ * at the last one, it can be had from some other mechanism alone; kept, it would refuse every
+ * client for as long as its thread lives.
+ */
+static OM_uint32 try_offers(OM_uint32 *minor, gss_cred_id_t cred, unsigned mechs)
+{
+    static const char krb5[] = "\x60\x1b\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x11\x30\x0f\xa0\x0d"
+                               "\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
+    static const char ntlm[] = "\x60\x1c\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x12\x30\x10\xa0\x0e"
+                               "\x30\x0c\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a";
+    OM_uint32 major = GSS_S_COMPLETE;
+    if (mechs & NEG_MECH_KRB5)
+        major = try_offer(minor, cred, krb5, sizeof(krb5) - 1);
+    if (!GSS_ERROR(major) && mechs & NEG_MECH_NTLMSSP)
+        major = try_offer(minor, cred, ntlm, sizeof(ntlm) - 1);
+    return major;
 }
 
 static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cred_id_t *cred)
@@ -240,7 +287,7 @@ static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cre
     gss_release_name(&ignored, &name);
     if (GSS_ERROR(major))
         return major;
-    major = try_offer(minor, *cred);
+    major = try_offers(minor, *cred, acceptor->mechs);
     if (GSS_ERROR(major))
         gss_release_cred(&ignored, cred);
     return major;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <apr_file_info.h>
@@ -87,7 +88,8 @@ static file *note_file(apr_pool_t *p, neg_ccaches *all, char *path)
 
 /* ---- What a killed child has left ---- */
 
-#define PREFIX "krb5cc_negotiate_" /* then the child's pid, and six characters */
+#define PREFIX  "krb5cc_negotiate_" /* then the child's pid, and six characters */
+#define SESSION "krb5cc_session_"   /* then its end and how long it may be idle, and its own name */
 
 /* Of a process that is no more.  At its start a process has none of its own: what has its number is
  * of another that had it before, as after each restart of a container. */
@@ -101,6 +103,37 @@ static int is_orphan(const char *name)
     if (pid <= 0 || *end != '_')
         return 0;
     return pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
+}
+
+/* At its end, or when nobody has renewed it for too long. */
+static int has_ended(const char *name, apr_time_t renewed, apr_time_t now)
+{
+    char *end;
+    apr_int64_t ends, idle;
+    if (strncmp(name, SESSION, strlen(SESSION)) != 0)
+        return 0;
+    ends = apr_strtoi64(name + strlen(SESSION), &end, 10);
+    if (*end != '_')
+        return 0;
+    idle = apr_strtoi64(end + 1, &end, 10);
+    return *end == '_' &&
+           (ends < apr_time_sec(now) || apr_time_sec(renewed) + idle < apr_time_sec(now));
+}
+
+int neg_ccaches_sweep_sessions(apr_pool_t *p, const char *directory)
+{
+    apr_dir_t *dir;
+    apr_finfo_t entry;
+    apr_time_t now = apr_time_now();
+    int removed = 0;
+    if (apr_dir_open(&dir, directory, p) != APR_SUCCESS)
+        return 0;
+    while (apr_dir_read(&entry, APR_FINFO_NAME | APR_FINFO_MTIME, dir) == APR_SUCCESS)
+        if (has_ended(entry.name, entry.mtime, now) &&
+            unlink(apr_pstrcat(p, directory, "/", entry.name, NULL)) == 0)
+            removed++;
+    apr_dir_close(dir);
+    return removed;
 }
 
 int neg_ccaches_sweep(apr_pool_t *p, const char *directory)
@@ -177,6 +210,50 @@ const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_c
     else
         apr_pool_cleanup_run(p, f, remove_file);
     return why;
+}
+
+/* ---- As long as a session ---- */
+
+const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const char *directory,
+                            apr_time_t ends, apr_interval_time_t idle, const char *session,
+                            const char **kept)
+{
+    const char *path =
+        apr_psprintf(p, "%s/" SESSION "%" APR_TIME_T_FMT "_%" APR_TIME_T_FMT "_%s", directory,
+                     apr_time_sec(ends) + 1, apr_time_sec(idle) + 1, session);
+    if (strncmp(ccache, "FILE:", 5) != 0 || link(ccache + 5, path) != 0)
+        return apr_psprintf(p, "%s cannot be kept as %s: %s", ccache, path, strerror(errno));
+    *kept = apr_pstrcat(p, "FILE:", path, NULL);
+    return NULL;
+}
+
+static const char *path_of_kept(const char *ccache)
+{
+    const char *name = strrchr(ccache, '/');
+    return name && strncmp(ccache, "FILE:", 5) == 0 &&
+                   strncmp(name + 1, SESSION, strlen(SESSION)) == 0
+               ? ccache + 5
+               : NULL;
+}
+
+int neg_ccache_is_kept(const char *ccache)
+{
+    const char *path = path_of_kept(ccache);
+    return path && access(path, F_OK) == 0;
+}
+
+void neg_ccache_renew(const char *ccache)
+{
+    const char *path = path_of_kept(ccache);
+    if (path)
+        utimes(path, NULL);
+}
+
+void neg_ccache_drop(const char *ccache)
+{
+    const char *path = path_of_kept(ccache);
+    if (path)
+        unlink(path);
 }
 
 /* ---- Using it ---- */

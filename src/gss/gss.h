@@ -16,6 +16,7 @@
 #include "bytes.h"
 #include "cause.h"
 #include "identity.h"
+#include "mech.h"
 #include "pac.h"
 
 /* ---- credentials.c: what each thread keeps ---- */
@@ -29,15 +30,12 @@ typedef struct neg_workers neg_workers;
 /** One thread's krb5 context and acceptor credentials. */
 typedef struct neg_worker neg_worker;
 
-/** Which mechanisms may be negotiated, on every path alike. */
-#define NEG_MECH_KRB5 1u
-
 /** What decides which acceptor credential a location uses. */
 typedef struct {
     const char *keytab;   /**< TYPE:residual; NULL is krb5's default */
     const char *acceptor; /**< "any", a service ("HTTP") or a service at a host ("HTTP@host") */
     int by_request;       /**< the request had a say in it: a missing key may be its doing */
-    unsigned mechs;       /**< NEG_MECH_* */
+    unsigned mechs;       /**< NEG_MECH_*: what may be negotiated, on every path alike */
     const char *rcache;   /**< TYPE:residual, such as "none:"; NULL is krb5's default */
 } neg_acceptor;
 
@@ -65,6 +63,9 @@ const char *neg_acceptor_key(apr_pool_t *p, const neg_acceptor *acceptor);
 
 krb5_context neg_worker_krb5(neg_worker *worker);
 
+/** This thread's cipher (core/seal.h); NULL when OpenSSL has none. */
+struct neg_sealer *neg_worker_sealer(neg_worker *worker);
+
 /** Tolerated clock skew; acceptors report lifetimes that are longer by this much. */
 apr_time_t neg_worker_clockskew(neg_worker *worker);
 
@@ -89,13 +90,14 @@ typedef struct {
     const char *principal; /**< display form, escaped (RFC 1964 2.1.1) */
     const char *name;      /**< the principal without its realm */
     const char *realm;
-    const char *mechanism; /**< "krb5" */
+    const char *mechanism; /**< "krb5" or "ntlmssp" */
+    unsigned mech;         /**< the same, as NEG_MECH_* */
     apr_time_t expires;    /**< when the ticket ends; never later */
     int anonymous;
     int bound;               /**< to the channel that the leg's input named */
     gss_cred_id_t delegated; /**< GSS_C_NO_CREDENTIAL when none came or none was wanted */
     const apr_array_header_t *attributes; /**< of neg_attribute: all that were wanted, or NULL */
-    neg_pac pac; /**< all NULL unless it was wanted */
+    neg_pac pac;                          /**< all NULL unless it was wanted */
 } neg_client;
 
 typedef enum {
@@ -119,6 +121,8 @@ typedef struct {
     neg_context *context; /**< from the leg before, or NULL; consumed */
     neg_bytes token;
     neg_bytes ap_req;   /**< the AP-REQ in it, if any: to explain a failure */
+    unsigned mech;      /**< whose token it is, as core/token.h found out */
+    int is_spnego;      /**< and whether it is wrapped in SPNEGO */
     neg_bytes bindings; /**< application data of the channel bindings; empty: none */
     int want_delegated;
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
@@ -134,6 +138,49 @@ neg_context *neg_context_move(neg_context *context, apr_pool_t *p);
 
 /** How many legs this context has seen. */
 int neg_context_legs(const neg_context *context);
+
+/**
+ * Whether a later token is of the mechanism, and in the wrapping, that the context was begun with.
+ * GSSAPI does not look at everything that this lets it depend on, so only NTLM is held to it.
+ */
+int neg_context_expects(const neg_context *context, unsigned mech, int is_spnego);
+
+/* ---- ntlm.c: the mechanism of gss-ntlmssp ---- */
+
+/** Whether GSSAPI has it on this machine. */
+int neg_ntlm_is_installed(void);
+
+/** neg_client_read() for NTLM: the principal is DOMAIN\user, and there is no realm. */
+int neg_ntlm_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_failure *failure);
+
+/**
+ * neg_explain_refusal() for NTLM.
+ * @param bound whether the message was held against channel bindings
+ */
+void neg_ntlm_explain(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, int bound,
+                      neg_failure *failure);
+
+/* ---- password.c: a password, checked by the KDC, which our own key verifies ---- */
+
+typedef struct {
+    neg_worker *worker;
+    const neg_acceptor *acceptor;
+    const char *host;     /**< this server's name: the key of HTTP/host is asked for first */
+    const char *user;     /**< name@REALM; with enterprise any name@domain */
+    int enterprise;       /**< the default realm's KDC says whose name it is (RFC 6806 section 5) */
+    const char *password; /**< not empty; it stays the caller's, who wipes it */
+    int want_delegated;   /**< leg->client.delegated is to hold the user's ticket-granting ticket */
+    const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
+    int want_pac;
+} neg_password;
+
+/**
+ * One AS and one TGS exchange (one more TGS for each realm in between), and a token that is
+ * accepted.  No default ccache, client keytab or variable of the environment is used.
+ * @param p   owns everything in *leg, a delegated credential too
+ * @param leg COMPLETE or FAILED
+ */
+void neg_password_check(apr_pool_t *p, const neg_password *in, neg_leg *leg);
 
 /* ---- client.c: names ---- */
 
@@ -195,6 +242,24 @@ typedef struct {
  */
 const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_ccache_place *place,
                              const char **ccache);
+
+/**
+ * Gives the file of a stored ccache a second name, which its pool does not end: a session's.
+ * @param session makes the name unlike every other; letters and digits
+ * @param kept    FILE:path
+ * @return NULL, or a sentence in p
+ */
+const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const char *directory,
+                            apr_time_t ends, apr_interval_time_t idle, const char *session,
+                            const char **kept);
+/** Whether it is a session's and still there: sessions may have been begun at another machine. */
+int neg_ccache_is_kept(const char *ccache);
+/** Its session is in use: its time without use begins anew. */
+void neg_ccache_renew(const char *ccache);
+/** Removes a session's ccache; leaves others alone. */
+void neg_ccache_drop(const char *ccache);
+/** Removes those of sessions that have ended.  @return how many they were */
+int neg_ccaches_sweep_sessions(apr_pool_t *p, const char *directory);
 
 /**
  * Opens a stored ccache as an initiator credential, released with p.
@@ -267,6 +332,7 @@ const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *wh
 
 int neg_same_oid(gss_OID a, gss_OID b);
 extern gss_OID_desc neg_oid_krb5;
+extern gss_OID_desc neg_oid_ntlmssp;
 extern gss_OID_desc neg_oid_spnego;
 
 #endif

@@ -10,6 +10,8 @@ struct neg_context {
     apr_pool_t *pool;
     int legs;
     int has_ap_req;
+    unsigned mech; /* of the first token, and its wrapping */
+    int is_spnego;
 };
 
 static apr_status_t delete_context(void *data)
@@ -21,18 +23,20 @@ static apr_status_t delete_context(void *data)
     return APR_SUCCESS;
 }
 
-static neg_context *create_context(apr_pool_t *p)
+static neg_context *create_context(apr_pool_t *p, unsigned mech, int is_spnego)
 {
     neg_context *context = apr_pcalloc(p, sizeof(*context));
     context->handle = GSS_C_NO_CONTEXT;
     context->pool = p;
+    context->mech = mech;
+    context->is_spnego = is_spnego;
     apr_pool_cleanup_register(p, context, delete_context, apr_pool_cleanup_null);
     return context;
 }
 
 neg_context *neg_context_move(neg_context *context, apr_pool_t *p)
 {
-    neg_context *moved = create_context(p);
+    neg_context *moved = create_context(p, context->mech, context->is_spnego);
     moved->handle = context->handle;
     moved->legs = context->legs;
     moved->has_ap_req = context->has_ap_req;
@@ -44,6 +48,13 @@ neg_context *neg_context_move(neg_context *context, apr_pool_t *p)
 int neg_context_legs(const neg_context *context)
 {
     return context->legs;
+}
+
+int neg_context_expects(const neg_context *context, unsigned mech, int is_spnego)
+{
+    if (context->mech != NEG_MECH_NTLMSSP && mech != NEG_MECH_NTLMSSP)
+        return 1;
+    return context->mech == mech && context->is_spnego == is_spnego;
 }
 
 static apr_status_t release_name(void *name)
@@ -108,42 +119,82 @@ static apr_time_t ticket_end(const accepted *a, const neg_leg_input *in)
            neg_worker_clockskew(in->worker);
 }
 
-static int read_attributes(apr_pool_t *p, const accepted *a, const neg_leg_input *in, neg_leg *leg)
+/* @return 0, or -1 with *failure filled */
+static int read_attributes(apr_pool_t *p, const accepted *a, const neg_leg_input *in,
+                           neg_client *client, neg_failure *failure)
 {
     const char *why =
-        in->wants ? neg_attributes_read(p, a->name, in->wants, &leg->client.attributes) : NULL;
+        in->wants ? neg_attributes_read(p, a->name, in->wants, &client->attributes) : NULL;
     if (!why)
         return 0;
-    leg->failure.cause = NEG_CAUSE_POLICY;
-    leg->failure.text = apr_psprintf(p, "%s may not enter: %s", leg->client.principal, why);
+    failure->cause = NEG_CAUSE_POLICY;
+    failure->text = apr_psprintf(p, "%s may not enter: %s", client->principal, why);
     return -1;
 }
 
-static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in, neg_leg *leg)
+/* A password does not end: whoever has changed it, or lost the account, is asked again after this
+ * time at the latest. */
+#define NTLM_LIFETIME apr_time_from_sec(3600)
+
+static int complete_ntlm(apr_pool_t *p, const accepted *a, const neg_leg_input *in,
+                         neg_client *client, neg_failure *failure)
 {
-    neg_client *client = &leg->client;
-    leg->state = NEG_LEG_FAILED;
-    if (!neg_same_oid(a->mech, &neg_oid_krb5)) {
-        leg->failure.cause = NEG_CAUSE_MECHANISM;
-        leg->failure.text = "GSSAPI accepted the client by another mechanism than Kerberos";
-        return;
-    }
-    if (neg_client_read(p, a->name, client, &leg->failure) != 0 ||
-        read_attributes(p, a, in, leg) != 0)
-        return;
+    if (neg_ntlm_client_read(p, a->name, client, failure) != 0)
+        return -1;
+    client->mechanism = "ntlmssp";
+    client->mech = NEG_MECH_NTLMSSP;
+    client->expires = in->now + NTLM_LIFETIME;
+    client->bound = (a->flags & GSS_C_CHANNEL_BOUND_FLAG) != 0;
+    return 0;
+}
+
+static int complete_krb5(apr_pool_t *p, const accepted *a, const neg_leg_input *in,
+                         neg_client *client, neg_failure *failure)
+{
+    if (neg_client_read(p, a->name, client, failure) != 0 ||
+        read_attributes(p, a, in, client, failure) != 0)
+        return -1;
     if (in->want_pac)
         neg_pac_read(p, a->name, &client->pac);
     client->mechanism = "krb5";
+    client->mech = NEG_MECH_KRB5;
     client->expires = ticket_end(a, in);
     client->anonymous |= (a->flags & GSS_C_ANON_FLAG) != 0;
     client->bound = (a->flags & GSS_C_CHANNEL_BOUND_FLAG) != 0;
     client->delegated = a->delegated;
-    leg->state = NEG_LEG_COMPLETE;
+    return 0;
+}
+
+/* By what GSSAPI says that it was, and what the tokens have been all the time. */
+static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in, unsigned mech,
+                     neg_leg *leg)
+{
+    int rv;
+    if (mech == NEG_MECH_NTLMSSP && neg_same_oid(a->mech, &neg_oid_ntlmssp))
+        rv = complete_ntlm(p, a, in, &leg->client, &leg->failure);
+    else if (mech != NEG_MECH_NTLMSSP && neg_same_oid(a->mech, &neg_oid_krb5))
+        rv = complete_krb5(p, a, in, &leg->client, &leg->failure);
+    else {
+        rv = -1;
+        leg->failure.cause = NEG_CAUSE_MECHANISM;
+        leg->failure.text = "GSSAPI accepted the client by another mechanism than its tokens had";
+    }
+    leg->state = rv == 0 ? NEG_LEG_COMPLETE : NEG_LEG_FAILED;
+}
+
+static void explain(apr_pool_t *p, const accepted *a, const neg_leg_input *in, unsigned mech,
+                    neg_failure *failure)
+{
+    neg_refusal refusal = {a->major, a->minor, a->mech, in};
+    if (mech == NEG_MECH_NTLMSSP)
+        neg_ntlm_explain(p, a->major, a->minor, in->bindings.len != 0, failure);
+    else
+        neg_explain_refusal(p, &refusal, failure);
 }
 
 void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
 {
-    neg_context *context = in->context ? in->context : create_context(p);
+    neg_context *context = in->context ? in->context : create_context(p, in->mech, in->is_spnego);
     accepted a = {0};
     gss_cred_id_t cred;
 
@@ -155,14 +206,13 @@ void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
         return;
     call_accept(p, in, cred, context, &a, &leg->reply);
     if (a.major == GSS_S_COMPLETE) {
-        complete(p, &a, in, leg);
+        complete(p, &a, in, context->mech, leg);
     } else if (a.major == GSS_S_CONTINUE_NEEDED) {
         leg->state = NEG_LEG_CONTINUE;
         leg->context = context;
         return;
     } else {
-        neg_refusal refusal = {a.major, a.minor, a.mech, in};
-        neg_explain_refusal(p, &refusal, &leg->failure);
+        explain(p, &a, in, context->mech, &leg->failure);
     }
     /* Whatever is needed of it has been read: an accepted context is 6 kB for nothing. */
     delete_context(context);

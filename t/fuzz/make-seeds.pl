@@ -61,7 +61,64 @@ sub response { return der(0xa1, der(0x30, @_)) }
 sub token    { return der(0xa2, der(0x04, @_)) }
 my $mic = der(0xa3, der(0x04, 'mic'));
 
+# MS-NLMP sections 2.2.1.1, 2.2.1.3, 2.2.2.8.
+my $version = "\x0a\0\x61\x4a\0\0\0\x0f";
+sub ntlm_negotiate { return $ntlmssp . "\0" x 16 . $version }
+
+sub av_pair { my ($id, $value) = @_; return pack('vv', $id, length $value) . $value }
+
+sub ntlm_authenticate {
+    my (%value) = @_;
+    my ($header, $payload) = ('', '');
+    for my $name (qw(lm nt domain user workstation key)) {
+        my $bytes = defined $value{$name} ? $value{$name} : '';
+        $header .= pack 'vvV', length $bytes, length $bytes, 88 + length $payload;
+        $payload .= $bytes;
+    }
+    return "NTLMSSP\0" . pack('V', 3) . $header . pack('V', 0xe2088297) . $version . "\0" x 16 . $payload;
+}
+my %ntlm_value = (
+    lm => "\0" x 24, domain => "A\0D\0", user => "m\0e\0", workstation => "P\0C\0", key => 'k' x 16,
+    nt => 'p' x 16 . "\1\1\0\0\0\0\0\0" . 't' x 8 . 'c' x 8 . "\0\0\0\0"
+      . join('', av_pair(2, "A\0D\0"), av_pair(6, "\2\0\0\0"), av_pair(7, 't' x 8), av_pair(9, "H\0"), av_pair(10, 'b' x 16),
+        av_pair(0, '')) . "\0\0\0\0");
+
+# src/core/record.c.
+sub text { my ($s) = @_; return defined $s ? pack('w', 1 + length $s) . $s : "\0" }
+
+sub record {
+    my ($groups, $attributes) = @_;
+    return "\2" . pack('q>4', 1, 2, 3, 4) . "\3" . join('', map { text($_) } 'https://a:443 one', 'alice@R', 'alice', 'R', 'Negotiate', undef, 'krb5')
+      . "\1" . text('FILE:k HTTP') . pack('q>2', 5, 6) . text('own') . $attributes
+      . text('alice') . text(undef) . text('S-1-5-21-1-2-3-1104') . $groups . "\0" . text('has no PAC') . text('/dir') . pack('w', 0600) . pack('q>2', -1, 33) . text('FILE:/dir/x');
+}
+my $groups = "\3\0" . text('S-1-5-21-1-2-3-512') . pack('w', 17) . text('3');
+
 my %seeds = (
+    record => {
+        'nothing-known' => record("\0", "\0"),
+        'groups'        => record($groups, "\1"),
+        'attributes'    => record("\1", "\3" . text('auth-indicators') . "\2" . text('hardened') . text("\0") . text('other') . "\0"),
+    },
+    seal => {
+        'record'    => "\1idid" . 'twelve bytes' . 'ciphertext' . 'sixteen byte tag',
+        'empty'     => "\1idid" . 'twelve bytes' . 'sixteen byte tag',
+        'too-short' => "\1idid" . 'twelve bytes' . 'sixteen byte ta',
+        'version'   => "\2idid" . 'twelve bytes' . 'sixteen byte tag',
+    },
+    cookie => {
+        'one'   => 'n=1',
+        'ours'  => 'a=1; negotiate_0123abcd=x; b=2',
+        'host'  => '__Host-negotiate_0123abcd=x, n=2',
+        'mixed' => " a = \"1\" ;; n = x;b",
+    },
+    ntlm => {
+        'negotiate'    => ntlm_negotiate(),
+        'authenticate' => ntlm_authenticate(%ntlm_value),
+        'nobody'       => ntlm_authenticate(lm => "\0"),
+        'ntlmv1'       => ntlm_authenticate(%ntlm_value, nt => 'n' x 24),
+        'challenge'    => "NTLMSSP\0" . pack('V', 2) . "\0" x 36,
+    },
     token => {
         'krb5-framed'       => $krb5_token,
         'krb5-framed-ms'    => framed($ms_krb5, "\1\0", $ap_req),
@@ -84,6 +141,10 @@ my %seeds = (
         'resp-ap-rep'       => response(token(der(0x6f, 'reply'))),
         'resp-ntlm'         => response(token($ntlmssp)),
         'resp-reject'       => response(der(0xa0, der(0x0a, "\2"))),
+        'ntlm-negotiate'         => ntlm_negotiate(),
+        'ntlm-authenticate'      => ntlm_authenticate(%ntlm_value),
+        'init-ntlm-negotiate'    => offer([ $ntlm, $krb5 ], token(ntlm_negotiate())),
+        'resp-ntlm-authenticate' => response(token(ntlm_authenticate(%ntlm_value)), $mic),
         'long-length'       => "\x60\x82\0\x05",
         'indefinite'        => "\x60\x80\0\0",
     },

@@ -15,7 +15,7 @@ our @EXPORT_OK = qw(apxs apxs_program httpd_program httpd_user httpd_env module_
 my @MODULES = qw(
   unixd log_config mime dir alias env setenvif headers rewrite negotiation
   include actions asis status
-  authn_core authn_file authz_core authz_user authz_host access_compat auth_basic
+  authn_core authn_file authn_socache authz_core authz_user authz_host access_compat auth_basic
   proxy proxy_http proxy_connect remoteip
   socache_shmcb socache_redis socache_memcache ssl http2
 );

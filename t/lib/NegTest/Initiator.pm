@@ -13,6 +13,7 @@ use constant GSS_C_DCE_STYLE => 0x1000;    # three krb5 messages instead of two
 my %MECHANISM = (
     spnego => sub { GSSAPI::OID::gss_mech_spnego() },
     krb5   => sub { GSSAPI::OID::gss_mech_krb5() },
+    ntlm   => sub { GSSAPI::OID->from_str(my $oid, '{ 1 3 6 1 4 1 311 2 2 10 }'); $oid },
 );
 
 sub new {
@@ -23,6 +24,7 @@ sub new {
     $flags |= GSS_C_DCE_STYLE | GSS_C_MUTUAL_FLAG if $opt{dce};
     my %env = (KRB5CCNAME => $opt{ccache});
     $env{KRB5_CONFIG} = $opt{krb5_conf} if $opt{krb5_conf};
+    $env{NTLM_USER_FILE} = $opt{ntlm_users} if $opt{ntlm_users};
     return bless {
         env      => \%env,
         mech     => $MECHANISM{ $opt{mech} || 'spnego' }->(),
@@ -137,12 +139,13 @@ NegTest::Initiator - make Negotiate tokens and check the server's
     my $gss = NegTest::Initiator->new(
         ccache   => $ccache,
         target   => 'HTTP@localhost',    # or HTTP/www.example.test@REALM
-        mech     => 'spnego',            # or krb5
+        mech     => 'spnego',            # or krb5, or ntlm
         mutual   => 1,                   # the default
         delegate => 0,
         dce      => 0,                   # GSS_C_DCE_STYLE: one leg more
         bindings => undef,               # application data of channel bindings
         krb5_conf => $file,              # else KRB5_CONFIG of the process
+        ntlm_users => $file,             # NTLM_USER_FILE: its first line is who we are
     );
     my $r = $http->get('/auth', Authorization => $gss->authorization);
     ok $gss->finish($r);                 # the final token is right ...

@@ -21,7 +21,6 @@ use NegTest::Process qw(clean_environment wait_until);
 use NegTest::Server;
 use NegTest::Stage;
 use NegTest::TLS;
-use Time::HiRes 'sleep';
 
 my ($owner, $stage, $kdc, $run, $quiet);
 
@@ -187,7 +186,7 @@ sub start {
 sub stop_server {
     my $server = $run && $run->{server} or return;
     my $pid = $server->pid or return;
-    sleep NegTest::Server::PAUSE_BEFORE_TERM;    # see there
+    NegTest::Server::end_children($pid);
     kill TERM => $pid;
     wait_until(sub { !kill 0, $pid }, 15) || kill KILL => $pid;
     return;

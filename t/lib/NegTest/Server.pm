@@ -13,9 +13,8 @@ use NegTest::Httpd qw(httpd_program httpd_user httpd_env module_lines);
 use NegTest::Log;
 use NegTest::Ports 'free_port';
 use NegTest::Process qw(run wait_until);
-use Time::HiRes 'sleep';
 
-use constant { START_SECONDS => 30, PAUSE_BEFORE_TERM => 0.1 };
+use constant { START_SECONDS => 30, GRACEFUL_SECONDS => 5 };
 
 my $T_DIR = abs_path(dirname(__FILE__) . '/../..');
 my $count = 0;
@@ -134,25 +133,40 @@ sub said {
     return ($self->{process} ? $self->{process}->output : '') . $self->{log}->text;
 }
 
-# At SIGTERM the event MPM closes its workers' sockets from another thread, and
-# crashes when a worker is just giving one back: let them end what a client has left.
 sub stop {
     my ($self) = @_;
     if ($self->running) {
-        sleep PAUSE_BEFORE_TERM;
+        end_children($self->pid);
         $self->{process}->stop;
     }
     return $self;
 }
 
+# At SIGTERM the event MPM closes its workers' sockets from another thread, and
+# crashes when a worker is just giving one back. At SIGWINCH children let them end;
+# what stays is mod_cgid's daemon.
+sub end_children {
+    my ($parent) = @_;
+    return if !_is_event();
+    kill WINCH => $parent;
+    wait_until(sub { (my @left = children_of($parent)) <= 1 }, GRACEFUL_SECONDS);
+    return;
+}
+
+sub _is_event { return ($ENV{NEG_MPM} || 'event') eq 'event' }
+
 sub running { my ($self) = @_; return $self->{process} && $self->{process}->alive }
 sub pid     { $_[0]{process}->pid }
 
+# Not graceful means that nobody of before is left; SIGHUP may crash the event MPM like SIGTERM.
 sub restart {
     my ($self, %opt) = @_;
-    my $before = NegTest::Log->new($self->{log}->file);
-    kill $opt{graceful} ? 'USR1' : 'HUP', $self->pid;
-    return $before->wait_for(qr/resuming normal operations/, START_SECONDS) ? 1 : 0;
+    my $before   = NegTest::Log->new($self->{log}->file);
+    my @children = $self->children;
+    my $gently   = $opt{graceful} || _is_event();
+    kill $gently ? 'USR1' : 'HUP', $self->pid;
+    return 0 if !$before->wait_for(qr/resuming normal operations/, START_SECONDS);
+    return $opt{graceful} || wait_until(sub { !grep { kill 0, $_ } @children }, GRACEFUL_SECONDS) ? 1 : 0;
 }
 
 # The pids of the children, to see whether one died.

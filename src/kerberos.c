@@ -1,0 +1,311 @@
+/* The authn provider `kerberos`: which users the KDC may be asked about, and what it says. */
+
+#include <string.h>
+
+#include <apr_md5.h>
+#include <apr_optional.h>
+#include <apr_strings.h>
+#include <http_core.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "negotiate.h"
+#include "userpass.h"
+
+/* ---- Which realms may be asked ---- */
+
+static void add_realm(cmd_parms *cmd, const apr_array_header_t **list, const char *realm)
+{
+    if (!*list)
+        *list = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    if (realm) /* while its section is read the list may grow */
+        APR_ARRAY_PUSH((apr_array_header_t *)*list, const char *) = realm;
+}
+
+const char *neg_kerberos_realm_set(cmd_parms *cmd, void *conf, const char *realm)
+{
+    neg_conf *c = neg_config_edit(cmd, conf);
+    if (strcmp(realm, "default") == 0)
+        realm = NULL;
+    else if (!*realm || strpbrk(realm, "@/\\"))
+        return apr_psprintf(cmd->pool,
+                            "AuthNegotiateBasicRealm: \"%s\" is no realm; write it without an @, "
+                            "such as EXAMPLE.COM, or default for krb5.conf's own alone",
+                            realm);
+    add_realm(cmd, &c->basic_realm, realm);
+    return NULL;
+}
+
+/* A section with rules of its own does not have those around it (AuthMerging Off); what a rule
+ * excludes is not allowed by it. */
+const char *neg_kerberos_see_require(cmd_parms *cmd, void *conf, const char *line)
+{
+    neg_conf *c = conf;
+    const ap_directive_t *parent = cmd->directive->parent;
+    int counts = strcasecmp(ap_getword_conf(cmd->temp_pool, &line), "krb5-realm") == 0 &&
+                 !(parent && strcasecmp(parent->directive, "<RequireNone") == 0);
+    if (!ap_find_linked_module("mod_authz_core.c"))
+        return "Require is of mod_authz_core, which is not loaded: load it";
+    add_realm(cmd, &c->required_realms, NULL);
+    while (counts && *line) {
+        const char *realm = ap_getword_conf(cmd->pool, &line);
+        if (*realm && !strstr(realm, "%{"))
+            add_realm(cmd, &c->required_realms, realm);
+    }
+    return NULL;
+}
+
+static int has_realm(const apr_array_header_t *realms, const char *realm)
+{
+    for (int i = 0; realms && i < realms->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(realms, i, const char *), realm) == 0)
+            return 1;
+    return 0;
+}
+
+static int is_allowed(const neg_conf *conf, const char *default_realm, const char *realm)
+{
+    return strcmp(realm, default_realm) == 0 || has_realm(conf->basic_realm, realm) ||
+           has_realm(conf->required_realms, realm) ||
+           (conf->user && has_realm(conf->user->realms, realm));
+}
+
+/* ---- Whom the KDC is asked about ---- */
+
+/* Who is not known here may be known to the next provider of the list. */
+static authn_status refuse(neg_attempt *a, neg_cause cause, const char *why)
+{
+    neg_attempt_refuse(a, cause, why);
+    if (cause == NEG_CAUSE_UNKNOWN_USER || cause == NEG_CAUSE_REALM)
+        return AUTH_USER_NOT_FOUND;
+    return neg_cause_blame(cause) == NEG_BLAME_PASSWORD ? AUTH_DENIED : AUTH_GENERAL_ERROR;
+}
+
+static authn_status refuse_realm(neg_attempt *a)
+{
+    return refuse(a, NEG_CAUSE_REALM,
+                  "the KDC of this realm is not asked here; a location that is for its users says "
+                  "so with AuthNegotiateBasicRealm or Require krb5-realm");
+}
+
+/* Fills user and enterprise. @return AUTH_USER_FOUND, or why nobody is asked */
+static authn_status find_user(neg_attempt *a, const char *typed, const char *default_realm,
+                              neg_password *in)
+{
+    const char *why = neg_userpass_check_user(typed);
+    const char *at = strchr(typed, '@');
+    if (why)
+        return refuse(a, NEG_CAUSE_UNKNOWN_USER, why);
+    in->user = typed;
+    in->enterprise = at && a->conf->basic_enterprise == NEG_ON;
+    if (!at)
+        in->user = apr_pstrcat(neg_attempt_pool(a), typed, "@", default_realm, NULL);
+    else if (at == typed || !at[1] || strchr(at + 1, '@'))
+        return refuse(a, NEG_CAUSE_UNKNOWN_USER, "the name is not of the form user@REALM");
+    else if (!in->enterprise && !is_allowed(a->conf, default_realm, at + 1))
+        return refuse_realm(a);
+    return AUTH_USER_FOUND;
+}
+
+/* ---- The KDC, asked once ---- */
+
+/** What it said, for as long as the client's request, which has one password. */
+struct neg_checked {
+    const char *what;
+    neg_leg leg;
+    struct neg_checked *next;
+};
+
+static void ask_kdc(neg_attempt *a, const neg_password *in, neg_leg *leg)
+{
+    apr_uint32_t *slot = neg_slots_take(a->server->slots);
+    if (!slot) {
+        memset(leg, 0, sizeof(*leg));
+        leg->state = NEG_LEG_FAILED;
+        leg->failure.cause = NEG_CAUSE_BUSY;
+        leg->failure.text =
+            apr_psprintf(neg_attempt_pool(a),
+                         "%u passwords are being checked already, a quarter of MaxRequestWorkers, "
+                         "and the others keep serving: see whether the KDC is slow",
+                         neg_slots_limit(a->server->slots));
+        return;
+    }
+    neg_password_check(neg_attempt_pool(a), in, leg);
+    neg_slots_give_back(slot);
+}
+
+/* Parts of a page have policies of their own, and the same password. */
+static const neg_leg *ask_once(neg_attempt *a, const neg_password *in)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    const char *wants = in->wants ? apr_array_pstrcat(p, in->wants, ' ') : "";
+    const char *what = apr_psprintf(p, "%d %d %d %s %s %s %s", in->enterprise, in->want_delegated,
+                                    in->want_pac, in->user, in->host, a->acceptor_key, wants);
+    struct neg_checked *checked = a->exchange->checked;
+    while (checked && strcmp(checked->what, what) != 0)
+        checked = checked->next;
+    if (!checked) {
+        checked = apr_pcalloc(p, sizeof(*checked));
+        checked->what = what;
+        ask_kdc(a, in, &checked->leg);
+        checked->next = a->exchange->checked;
+        a->exchange->checked = checked;
+    }
+    return &checked->leg;
+}
+
+static authn_status take_identity(neg_attempt *a, const neg_password *in, const neg_client *client,
+                                  const char *default_realm)
+{
+    neg_identity *identity;
+    if (client->anonymous)
+        return refuse(a, NEG_CAUSE_UNKNOWN_USER, "the KDC gives an anonymous ticket for it");
+    if (in->enterprise && !is_allowed(a->conf, default_realm, client->realm))
+        return refuse_realm(a);
+    identity = neg_negotiate_identity(a, client);
+    identity->scheme = neg_basic_name;
+    identity->provider = NEG_KERBEROS;
+    a->identity = identity;
+    a->delegated = client->delegated;
+    return AUTH_GRANTED;
+}
+
+/* ---- mod_authn_socache ---- */
+
+#define BCRYPT_COST 8  /* some 15 ms */
+#define BCRYPT_MAX  72 /* bytes of a password; it looks at no more */
+
+/* REMOTE_USER. */
+static const char *user_of(neg_attempt *a)
+{
+    const char *user;
+    neg_publish_identity(a, a->r); /* for AuthNegotiateUser with an expression */
+    user = neg_publish_user(a);
+    neg_publish_nothing(a, a->r);
+    return user;
+}
+
+/* A cached answer gives the name as it was typed: it must be the one that is given now. */
+static int is_same_name(neg_attempt *a, const char *typed)
+{
+    const char *user = user_of(a);
+    return user && strcmp(user, typed) == 0;
+}
+
+static void cache(neg_attempt *a, const char *user, const char *password)
+{
+    APR_OPTIONAL_FN_TYPE(ap_authn_cache_store) *store =
+        APR_RETRIEVE_OPTIONAL_FN(ap_authn_cache_store);
+    unsigned char salt[16];
+    char hash[64];
+    if (!store || strlen(password) > BCRYPT_MAX || !is_same_name(a, user) ||
+        RAND_bytes(salt, sizeof(salt)) != 1 ||
+        apr_bcrypt_encode(password, BCRYPT_COST, salt, sizeof(salt), hash, sizeof(hash)) !=
+            APR_SUCCESS)
+        return;
+    store(a->r, NEG_KERBEROS, user, NULL, hash);
+    OPENSSL_cleanse(hash, sizeof(hash));
+}
+
+/* ---- The check ---- */
+
+static authn_status ask_about(neg_attempt *a, neg_password *in, const char *user,
+                              const char *default_realm)
+{
+    const struct neg_checked *before = a->exchange->checked;
+    const neg_leg *leg = ask_once(a, in);
+    authn_status status;
+    if (leg->state != NEG_LEG_COMPLETE)
+        return refuse(a, leg->failure.cause, leg->failure.text);
+    status = take_identity(a, in, &leg->client, default_realm);
+    if (status == AUTH_GRANTED && a->exchange->checked != before)
+        cache(a, user, in->password);
+    return status;
+}
+
+authn_status neg_kerberos_check(neg_attempt *a, const char *user, const char *password)
+{
+    neg_password in = {0};
+    const char *realm;
+    authn_status status;
+    if (!a->server->slots || !a->server->workers ||
+        !(in.worker = neg_worker_get(a->server->workers)))
+        return refuse(a, NEG_CAUSE_INTERNAL,
+                      "krb5 cannot be set up in this process: look at krb5.conf");
+    if (!(realm = neg_worker_default_realm(in.worker, neg_attempt_pool(a))))
+        return refuse(a, NEG_CAUSE_NO_KDC,
+                      "krb5.conf has no default_realm, in which users without a realm would be");
+    status = find_user(a, user, realm, &in);
+    if (status != AUTH_USER_FOUND)
+        return status;
+    if (!*password)
+        return refuse(a, NEG_CAUSE_PASSWORD, "the password is empty");
+    in.acceptor = &a->acceptor;
+    in.host = a->r->server->server_hostname ? a->r->server->server_hostname : "";
+    in.password = password;
+    in.want_delegated = neg_config_delegate_dir(a->conf) != NULL;
+    in.wants = a->conf->wants;
+    in.want_pac = a->conf->wants_pac;
+    return ask_about(a, &in, user, realm);
+}
+
+/* ---- Under mod_auth_basic ---- */
+
+const char *neg_kerberos_see_provider(cmd_parms *cmd, void *conf, const char *name)
+{
+    if (!ap_find_linked_module("mod_auth_basic.c"))
+        return "AuthBasicProvider is of mod_auth_basic, which is not loaded: load it, or write "
+               "AuthType Negotiate and AuthNegotiateBasicProvider";
+    if (strcmp(name, NEG_KERBEROS) == 0)
+        neg_config_note_basic(cmd, conf);
+    return NULL;
+}
+
+/* mod_auth_basic logs the line of a user who is not let in; the reason is beside it. */
+static authn_status report(neg_attempt *a, const char *user, authn_status status)
+{
+    if (neg_cause_blame(a->failure.cause) != NEG_BLAME_PASSWORD) {
+        neg_report_basic(a);
+        return status;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, a->r, "AuthBasicProvider kerberos: %.256s: %s (%s)",
+                  ap_escape_logitem(a->r->pool, user), a->failure.text,
+                  neg_cause_code(a->failure.cause));
+    return status;
+}
+
+static authn_status refuse_clear(neg_attempt *a)
+{
+    return refuse(a, NEG_CAUSE_TLS,
+                  "AuthBasicProvider kerberos takes no password over a connection that is not "
+                  "encrypted: redirect http:// to https://, or write AuthNegotiateRequireTLS Off "
+                  "there");
+}
+
+/* One attempt that nobody finds, with no memory of another password. */
+static neg_attempt *create_attempt(request_rec *r)
+{
+    neg_attempt *a = neg_attempt_create(r);
+    a->exchange = apr_pmemdup(neg_attempt_pool(a), a->exchange, sizeof(*a->exchange));
+    a->exchange->checked = NULL;
+    return a;
+}
+
+static authn_status check_password(request_rec *r, const char *user, const char *password)
+{
+    neg_attempt *a = create_attempt(r);
+    authn_status status;
+    if (neg_basic_lacks_tls(a->conf, r))
+        return report(a, user, refuse_clear(a));
+    if (neg_negotiate_find_acceptor(a) == NEG_REFUSED)
+        return report(a, user, AUTH_GENERAL_ERROR);
+    status = neg_kerberos_check(a, user, password);
+    if (status != AUTH_GRANTED)
+        return report(a, user, status);
+    if (!(user = user_of(a)))
+        return report(a, a->identity->principal, AUTH_DENIED);
+    r->user = (char *)user;
+    return AUTH_GRANTED;
+}
+
+const authn_provider neg_kerberos_provider = {check_password, NULL};

@@ -1,0 +1,251 @@
+/*
+ * Sessions: an identity that a sealed cookie keeps, or names.
+ *
+ * Whoever has the cookie is the client, so the cookie is good in one protection space alone, its
+ * times are held against the location's at each use, and neg_permits() is asked like for every
+ * other identity.  What is not good is as good as none: the client is asked again.
+ */
+
+#include <string.h>
+
+#include <apr_atomic.h>
+#include <apr_escape.h>
+#include <apr_strings.h>
+#include <http_core.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include "cookie.h"
+#include "session.h"
+
+#define TRIED_MAX 4 /* cookies of one name: for another Path or Domain */
+
+/* A session is renewed when this part of its time without a request has gone: each answer with a
+ * new cookie would keep caches from all of them. */
+#define RENEWED_AFTER(idle) ((idle) / 4)
+
+#define SWEEP_SECONDS 60
+
+/* ---- Good here? ---- */
+
+/* What was sealed counts, and what this location has: the shorter wins. */
+static const char *lapsed(const neg_attempt *a, const neg_session *s, apr_time_t now)
+{
+    neg_timeouts timeouts = neg_config_timeouts(a->conf);
+    if (now >= s->ends || now >= s->begun + timeouts.absolute || now >= s->identity->expires)
+        return "it has ended";
+    if (now >= s->idle_at || now >= s->renewed + timeouts.idle)
+        return "it has not been used for too long";
+    return NULL;
+}
+
+/* The client's tickets may have been left at another machine: then none were stored, to who asks.
+ */
+static const neg_identity *without_ccache(const neg_attempt *a, const neg_identity *identity)
+{
+    neg_identity *copy = apr_pmemdup(neg_attempt_pool(a), identity, sizeof(*identity));
+    copy->ccache = NULL;
+    copy->ccache_dir = NULL;
+    return copy;
+}
+
+/* Any session of the client's that goes on. */
+static const char *examine_times(neg_attempt *a, const char *text, neg_live *l)
+{
+    const char *why = neg_session_open_cookie(a, text, l);
+    return why ? why : lapsed(a, &l->session, apr_time_now());
+}
+
+/* One that lets the client in here. */
+static const char *examine(neg_attempt *a, const char *text, neg_live *l)
+{
+    const char *why = examine_times(a, text, l);
+    if (why)
+        return why;
+    if (l->session.identity->ccache && !neg_ccache_is_kept(l->session.identity->ccache))
+        l->session.identity = without_ccache(a, l->session.identity);
+    return neg_permits(a->conf, a->acceptor_key, a->space, l->session.identity);
+}
+
+/* The first of the client's cookies that is good enough. */
+static int find_session(neg_attempt *a, neg_live *l,
+                        const char *(*look)(neg_attempt *, const char *, neg_live *))
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    const char *name = neg_session_cookie_name(a);
+    const char *text;
+    for (int i = 0; a->exchange->cookies && i < TRIED_MAX &&
+                    (text = neg_cookie_find(p, a->exchange->cookies, name, i));
+         i++) {
+        const char *why = look(a, text, l);
+        if (!why)
+            return 1;
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "a session cookie is not used: %s", why);
+    }
+    return 0;
+}
+
+static apr_time_t earlier(apr_time_t a, apr_time_t b)
+{
+    return a < b ? a : b;
+}
+
+static int is_due(const neg_attempt *a, const neg_session *s, apr_time_t now)
+{
+    return now - s->renewed >= RENEWED_AFTER(neg_config_timeouts(a->conf).idle);
+}
+
+/* Only its idle time begins anew; what it ends at, it has been given at its beginning. */
+static void renew(neg_attempt *a, const neg_live *l, apr_time_t now)
+{
+    neg_live renewed = *l;
+    renewed.session.renewed = now;
+    renewed.session.idle_at =
+        earlier(now + neg_config_timeouts(a->conf).idle, renewed.session.ends);
+    if (!is_due(a, &l->session, now) || renewed.session.idle_at <= l->session.idle_at)
+        return;
+    if (neg_session_save(a, &renewed, 1) && renewed.session.identity->ccache)
+        neg_ccache_renew(renewed.session.identity->ccache);
+}
+
+/* ---- A new session ---- */
+
+/* Of a request whose answer has begun nothing can be said any more; a forward proxy's clients
+ * have no cookie for it; of a password that another module has checked, we know too little. */
+static int is_wanted(const neg_attempt *a)
+{
+    const request_rec *r = a->r;
+    while (r->main)
+        r = r->main;
+    return a->conf->session == NEG_ON && a->r->proxyreq != PROXYREQ_PROXY && !r->sent_bodyct &&
+           a->server->session_keys;
+}
+
+static neg_bytes facts_of(apr_pool_t *p, const neg_identity *identity)
+{
+    neg_session s = {0};
+    neg_identity facts = *identity;
+    neg_bytes record = {NULL, 0};
+    facts.proven = facts.expires = 0;
+    facts.ccache = facts.ccache_dir = NULL;
+    memset(&facts.ccache_perms, 0, sizeof(facts.ccache_perms));
+    s.identity = &facts;
+    neg_record_write(p, &s, &record);
+    return record;
+}
+
+/* Whether a session is all that a new one would be.  Tickets can be kept with a store alone. */
+static int is_as_good(const neg_attempt *a, const neg_identity *old)
+{
+    neg_bytes x = facts_of(neg_attempt_pool(a), old);
+    neg_bytes y = facts_of(neg_attempt_pool(a), a->identity);
+    if (neg_session_store_of(a) && a->identity->ccache && !old->ccache)
+        return 0;
+    return x.len && x.len == y.len && memcmp(x.data, y.data, x.len) == 0;
+}
+
+static void sweep(const neg_attempt *a, const char *directory)
+{
+    apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now());
+    apr_uint32_t *swept_at = &a->server->session_place->swept_at;
+    apr_uint32_t before = apr_atomic_read32(swept_at);
+    if (now - before >= SWEEP_SECONDS && apr_atomic_cas32(swept_at, now, before) == before)
+        neg_ccaches_sweep_sessions(neg_attempt_pool(a), directory);
+}
+
+/* The tickets stay where they are, under a name that lasts: only where the session can be ended. */
+static const char *keep_ccache(neg_attempt *a, const neg_live *l)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    const neg_identity *identity = a->identity;
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    const char *kept = NULL, *why;
+    if (!identity->ccache || !neg_session_store_of(a))
+        return NULL;
+    sweep(a, identity->ccache_dir);
+    SHA256(l->id.data, l->id.len, hash);
+    why =
+        neg_ccache_keep(p, identity->ccache, identity->ccache_dir, l->session.ends,
+                        neg_config_timeouts(a->conf).idle, apr_pescape_hex(p, hash, 16, 0), &kept);
+    if (why)
+        neg_report_aside(a, NEG_CAUSE_DELEGATION, why);
+    return kept;
+}
+
+static const neg_identity *identity_to_keep(neg_attempt *a, const neg_live *l)
+{
+    neg_identity *identity;
+    const char *ccache = keep_ccache(a, l);
+    if (!ccache)
+        return a->identity->ccache ? without_ccache(a, a->identity) : a->identity;
+    identity = apr_pmemdup(neg_attempt_pool(a), a->identity, sizeof(*identity));
+    identity->ccache = ccache;
+    return identity;
+}
+
+static int make_id(const neg_attempt *a, neg_live *l)
+{
+    unsigned char *id = apr_palloc(neg_attempt_pool(a), NEG_SESSION_ID);
+    l->id.data = id;
+    l->id.len = neg_session_store_of(a) ? NEG_SESSION_ID : 0;
+    return RAND_bytes(id, NEG_SESSION_ID) == 1;
+}
+
+static void begin(neg_attempt *a)
+{
+    neg_timeouts timeouts = neg_config_timeouts(a->conf);
+    neg_live *l = apr_pcalloc(neg_attempt_pool(a), sizeof(*l));
+    apr_time_t now = apr_time_now();
+    l->session.begun = l->session.renewed = now;
+    l->session.ends = earlier(now + timeouts.absolute, a->identity->expires);
+    l->session.idle_at = earlier(now + timeouts.idle, l->session.ends);
+    if (l->session.ends <= now || !make_id(a, l))
+        return;
+    l->session.identity = identity_to_keep(a, l);
+    if (neg_session_save(a, l, 0))
+        a->exchange->session = l;
+    else if (l->session.identity->ccache)
+        neg_ccache_drop(l->session.identity->ccache);
+}
+
+void neg_session_begin(neg_attempt *a)
+{
+    neg_live old;
+    int has_old;
+    if (!is_wanted(a) || !neg_basic_may_keep(a->identity))
+        return;
+    has_old = find_session(a, &old, examine_times);
+    if (has_old && !is_due(a, &old.session, apr_time_now()) && is_as_good(a, old.session.identity))
+        return; /* a client that sends a token with every request need not get as many cookies */
+    if (has_old)
+        neg_session_forget(a, &old);
+    begin(a);
+}
+
+/* ---- The source, and the end ---- */
+
+neg_outcome neg_session_recall(neg_attempt *a)
+{
+    neg_live l;
+    if (!is_wanted(a) || !find_session(a, &l, examine))
+        return NEG_UNKNOWN;
+    a->identity = l.session.identity;
+    renew(a, &l, apr_time_now());
+    return NEG_GRANTED;
+}
+
+void neg_session_end(neg_attempt *a)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    const char *name = neg_session_cookie_name(a);
+    const char *text;
+    neg_live l;
+    for (int i = 0; a->exchange->cookies && i < TRIED_MAX &&
+                    (text = neg_cookie_find(p, a->exchange->cookies, name, i));
+         i++)
+        if (a->server->session_keys && neg_session_open_cookie(a, text, &l) == NULL)
+            neg_session_forget(a, &l);
+    if (a->exchange->session)
+        neg_session_forget(a, a->exchange->session);
+    neg_session_write_cookie(a, NULL, 0);
+}

@@ -1,0 +1,82 @@
+/**
+ * Sessions: an identity that a sealed cookie keeps, or names.
+ *
+ * The cookie holds the record (core/record.h), sealed for its protection space (core/seal.h).  With
+ * a store it holds the session's number alone, and the record, sealed too, is in the store.
+ */
+#ifndef NEG_SESSION_H
+#define NEG_SESSION_H
+
+#include "negotiate.h"
+#include "record.h"
+#include "store.h"
+
+/* ---- sessionconf.c: directives, keys and the store's life ---- */
+
+struct neg_session_place {
+    const char *text;      /**< as configured */
+    neg_store *store;      /**< NULL: the cookie */
+    apr_uint32_t swept_at; /**< of this child: when ended sessions' ccaches were last looked for */
+};
+
+const char *neg_session_set_timeout(cmd_parms *cmd, void *conf, const char *idle,
+                                    const char *absolute);
+const char *neg_session_set_cookie(cmd_parms *cmd, void *conf, int argc, char *const argv[]);
+const char *neg_session_set_key(cmd_parms *cmd, void *ignored, const char *file);
+const char *neg_session_set_store(cmd_parms *cmd, void *ignored, const char *text);
+
+const char *neg_session_store_text(const neg_server *server);
+const char *neg_session_keys_text(apr_pool_t *p, const neg_server *server);
+/** What follows the cookie's value: "; Path=/; HttpOnly; ...". */
+const char *neg_session_attributes(apr_pool_t *p, const neg_cookie_rule *rule, int secure,
+                                   apr_int64_t max_age);
+
+int neg_session_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
+/** post_config hook: a key where none is named, and the stores. */
+int neg_session_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers);
+void neg_session_init_child(apr_pool_t *pchild, server_rec *servers);
+
+/* ---- sessioncookie.c: a session as a cookie and as a record, and back ---- */
+
+#define NEG_SESSION_ID 32 /**< length of its number in a store */
+
+typedef struct neg_live {
+    neg_session session;
+    neg_bytes id; /**< its number in the store; empty without one */
+} neg_live;
+
+/** The name of this location's cookie. */
+const char *neg_session_cookie_name(const neg_attempt *a);
+/** NULL: there is none, the cookie has it all. */
+neg_store *neg_session_store_of(const neg_attempt *a);
+/** What the value of a cookie has sealed.  @return NULL, or a sentence why it is good for nothing
+ */
+const char *neg_session_open_cookie(neg_attempt *a, const char *value, neg_live *l);
+/** Keeps a session, or its renewal; the cookie for the answer is written where one is needed.
+ * @return whether it could be kept */
+int neg_session_save(neg_attempt *a, const neg_live *l, int renewal);
+/** Removes its record and the client's tickets. */
+void neg_session_forget(neg_attempt *a, const neg_live *l);
+/** @param value NULL deletes the cookie */
+void neg_session_write_cookie(neg_attempt *a, const char *value, apr_time_t ends);
+
+/* ---- session.c ---- */
+
+/** Source: the identity of a session whose cookie the client sent. */
+neg_outcome neg_session_recall(neg_attempt *a);
+/** After a fresh grant: begins a session, unless the client has one that is as good. */
+void neg_session_begin(neg_attempt *a);
+/** Ends the client's session in a's protection space, and writes the cookie that deletes its own.
+ */
+void neg_session_end(neg_attempt *a);
+
+/* ---- logout.c: what is seen of cookies elsewhere, and the handler that ends sessions ---- */
+
+/** Takes our cookies out of what applications and backends see. */
+void neg_session_hide_cookies(neg_attempt *a);
+/** fixups hook: the same for requests that need no identity. */
+int neg_session_fixups(request_rec *r);
+/** handler hook: negotiate-logout. */
+int neg_session_logout(request_rec *r);
+
+#endif

@@ -1,0 +1,244 @@
+/*
+ * A session as a cookie, and as a record in a store: sealed, and good in one protection space.
+ */
+
+#include <string.h>
+
+#include <apr_base64.h>
+#include <apr_strings.h>
+#include <http_ssl.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include "cookie.h"
+#include "credentials.h"
+#include "seal.h"
+#include "session.h"
+#include "writer.h"
+
+#define COOKIE_MAX 3800 /* browsers take 4096 bytes with name and attributes (RFC 6265 6.1) */
+
+/* ---- The cookie ---- */
+
+static int is_secure(const neg_attempt *a, const neg_cookie_rule *rule)
+{
+    return rule->secure || ap_ssl_conn_is_ssl(a->r->connection);
+}
+
+/* One for each protection space, so that those of one server do not replace each other. */
+const char *neg_session_cookie_name(const neg_attempt *a)
+{
+    neg_cookie_rule rule = neg_config_cookie(a->conf);
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    int host_alone = is_secure(a, &rule) && !rule.domain && strcmp(rule.path, "/") == 0;
+    if (rule.name)
+        return rule.name;
+    SHA256((const unsigned char *)a->space, strlen(a->space), hash);
+    return apr_psprintf(neg_attempt_pool(a), "%s" NEG_COOKIE_PREFIX "%02x%02x%02x%02x",
+                        host_alone ? NEG_COOKIE_HOST : "", hash[0], hash[1], hash[2], hash[3]);
+}
+
+/* @param value NULL deletes it */
+void neg_session_write_cookie(neg_attempt *a, const char *value, apr_time_t ends)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    neg_cookie_rule rule = neg_config_cookie(a->conf);
+    apr_int64_t left = apr_time_sec(ends - apr_time_now());
+    apr_int64_t max_age = !value                ? 0
+                          : !rule.max_age       ? -1
+                          : rule.max_age < left ? rule.max_age
+                                                : left;
+    a->exchange->cookie =
+        apr_pstrcat(p, neg_session_cookie_name(a), "=", value ? value : "",
+                    neg_session_attributes(p, &rule, is_secure(a, &rule), max_age), NULL);
+}
+
+/* ---- Seals ---- */
+
+static neg_sealer *sealer_of(const neg_attempt *a)
+{
+    neg_worker *worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
+    return worker ? neg_worker_sealer(worker) : NULL;
+}
+
+static void write_names(neg_writer *w, const apr_array_header_t *names)
+{
+    for (int i = 0; names && i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, const char *);
+        neg_write_bytes(w, name, strlen(name) + 1);
+    }
+}
+
+/*
+ * Where a seal is good: what it is of, the protection space, and the names of the virtual host,
+ * since two may be named alike or not at all.  All are ended by a NUL, which none of them has.
+ */
+static neg_bytes associated(const neg_attempt *a, const char *what, neg_bytes id)
+{
+    neg_writer w = {neg_attempt_pool(a), NULL, 0, 0};
+    neg_bytes bytes;
+    neg_write_bytes(&w, what, strlen(what) + 1);
+    neg_write_bytes(&w, a->space, strlen(a->space) + 1);
+    write_names(&w, a->r->server->names);
+    neg_write_u8(&w, 0);
+    write_names(&w, a->r->server->wild_names);
+    neg_write_u8(&w, 0);
+    neg_write_bytes(&w, id.data, id.len);
+    bytes.data = w.data;
+    bytes.len = w.len;
+    return bytes;
+}
+
+static const char seal_of_id[] = "negotiate session 1: number";
+static const char seal_of_record[] = "negotiate session 1: record";
+static const neg_bytes no_id;
+
+static const char *seal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
+                        neg_bytes *sealed)
+{
+    unsigned char nonce[NEG_SEAL_NONCE];
+    neg_sealer *sealer = sealer_of(a);
+    if (!sealer || RAND_bytes(nonce, sizeof(nonce)) != 1)
+        return "OpenSSL has no cipher or no random bytes";
+    return neg_seal(neg_attempt_pool(a), sealer, a->server->session_keys, associated(a, what, id),
+                    plain, nonce, sealed);
+}
+
+static const char *unseal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes sealed,
+                          neg_bytes *plain)
+{
+    neg_sealer *sealer = sealer_of(a);
+    return sealer ? neg_seal_open(neg_attempt_pool(a), sealer, a->server->session_keys,
+                                  associated(a, what, id), sealed, plain)
+                  : "OpenSSL has no cipher";
+}
+
+/* ---- The store ---- */
+
+neg_store *neg_session_store_of(const neg_attempt *a)
+{
+    return a->server->session_place ? a->server->session_place->store : NULL;
+}
+
+static void report_store(neg_attempt *a, const char *what)
+{
+    neg_report_aside(a, NEG_CAUSE_SESSION_STORE,
+                     apr_psprintf(neg_attempt_pool(a),
+                                  "%s: %s (AuthNegotiateSessionStore). Until it does, clients are "
+                                  "asked for their tickets again, as without sessions",
+                                  neg_session_store_text(a->server), what));
+}
+
+static const char *fetch(neg_attempt *a, neg_bytes id, neg_bytes *record)
+{
+    neg_bytes sealed;
+    switch (neg_store_get(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), id,
+                          NEG_RECORD_MAX + NEG_SEAL_OVERHEAD, &sealed)) {
+    case NEG_STORE_OK:
+        return unseal(a, seal_of_record, id, sealed, record);
+    case NEG_STORE_NOTHING:
+        return "the store has forgotten it, or it was ended";
+    case NEG_STORE_PAUSED:
+        return "the store has not answered a moment ago";
+    default:
+        report_store(a, "the store does not answer");
+        return "the store does not answer";
+    }
+}
+
+static int keep(neg_attempt *a, const neg_live *l, neg_bytes record)
+{
+    neg_bytes sealed;
+    if (seal(a, seal_of_record, l->id, record, &sealed) != NULL)
+        return 0;
+    switch (neg_store_put(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), l->id, sealed,
+                          l->session.idle_at + apr_time_from_sec(2))) {
+    case NEG_STORE_OK:
+        return 1;
+    case NEG_STORE_PAUSED:
+        return 0;
+    default:
+        report_store(a,
+                     apr_psprintf(neg_attempt_pool(a),
+                                  "the store does not take a session of %" APR_SIZE_T_FMT " bytes",
+                                  sealed.len));
+        return 0;
+    }
+}
+
+/* A session that ends takes its record and the client's tickets with it. */
+void neg_session_forget(neg_attempt *a, const neg_live *l)
+{
+    if (l->id.len)
+        neg_store_remove(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), l->id);
+    if (l->session.identity->ccache)
+        neg_ccache_drop(l->session.identity->ccache);
+}
+
+/* ---- From a cookie to a session ---- */
+
+static const char *find_record(neg_attempt *a, const char *text, neg_live *l, neg_bytes *record)
+{
+    neg_bytes sealed;
+    const char *why = *text ? neg_token_decode(neg_attempt_pool(a), text, &sealed) : "it is empty";
+    l->id = no_id;
+    if (why || !neg_session_store_of(a))
+        return why ? why : unseal(a, seal_of_record, no_id, sealed, record);
+    if ((why = unseal(a, seal_of_id, no_id, sealed, &l->id)) != NULL)
+        return why;
+    return l->id.len == NEG_SESSION_ID ? fetch(a, l->id, record) : "it is of another length";
+}
+
+const char *neg_session_open_cookie(neg_attempt *a, const char *text, neg_live *l)
+{
+    neg_bytes record;
+    const char *why = find_record(a, text, l, &record);
+    return why ? why : neg_record_read(neg_attempt_pool(a), record, &l->session);
+}
+
+/* ---- From a session to a cookie ---- */
+
+static const char *encode(apr_pool_t *p, neg_bytes bytes)
+{
+    char *text = apr_palloc(p, (apr_size_t)apr_base64_encode_len((int)bytes.len));
+    apr_base64_encode_binary(text, bytes.data, (int)bytes.len);
+    return text;
+}
+
+static int fits(neg_attempt *a, const char *text)
+{
+    apr_size_t len = strlen(neg_session_cookie_name(a)) + 1 + strlen(text);
+    if (len <= COOKIE_MAX)
+        return 1;
+    neg_report_aside(a, NEG_CAUSE_SESSION_SIZE,
+                     apr_psprintf(neg_attempt_pool(a),
+                                  "a session of %s would need a cookie of %" APR_SIZE_T_FMT
+                                  " bytes, and browsers take no more than %d, so there is none: "
+                                  "keep sessions in a cache (AuthNegotiateSessionStore shmcb, or "
+                                  "redis or memcache for several servers)",
+                                  a->identity->principal, len, COOKIE_MAX));
+    return 0;
+}
+
+/* @return whether the session is kept; its cookie, where it needs one, is then on its way */
+int neg_session_save(neg_attempt *a, const neg_live *l, int renewal)
+{
+    neg_bytes record, sealed;
+    const char *text;
+    if (neg_record_write(neg_attempt_pool(a), &l->session, &record) != NULL) {
+        report_store(a, "a session has more to keep than any store takes");
+        return 0;
+    }
+    if (neg_session_store_of(a) && !keep(a, l, record))
+        return 0;
+    if (neg_session_store_of(a) && renewal && !neg_config_cookie(a->conf).max_age)
+        return 1; /* the client has it already */
+    if (seal(a, neg_session_store_of(a) ? seal_of_id : seal_of_record, no_id,
+             neg_session_store_of(a) ? l->id : record, &sealed) != NULL)
+        return 0;
+    text = encode(neg_attempt_pool(a), sealed);
+    if (!fits(a, text))
+        return 0;
+    neg_session_write_cookie(a, text, l->session.ends);
+    return 1;
+}

@@ -1,0 +1,196 @@
+# AuthNegotiateSessionStore: sessions in shmcb, redis and memcache: revocable, shared by servers,
+# with the client's tickets - and what happens when the store goes away.
+
+use strict;
+use warnings;
+
+use Apache::Test qw(-withtestmore);
+use MIME::Base64 qw(decode_base64 encode_base64);
+use NegTest;
+use NegTest::Store;
+use Time::HiRes qw(sleep time);
+
+my $tickets = NegTest::stage_dir() . '/delegated';
+my $key     = NegTest::stage_dir() . "/session-store-$$.key";
+{
+    open my $out, '>', $key or die "$key: $!\n";
+    print $out encode_base64(join '', map { chr int rand 256 } 1 .. 32);
+    close $out;
+    chmod 0600, $key;
+}
+
+sub conf {
+    my ($store) = @_;
+    return <<"CONF";
+    ScriptAliasMatch "^/[^/]+/env\\.pl" "\@stage\@/cgi-bin/env.pl"
+    AliasMatch "^/[^/]+/(plain\\.txt)" "\@stage\@/htdocs/\$1"
+    AuthNegotiateKeytab "\@keytab\@"
+    LogLevel warn auth_negotiate:debug
+    AuthNegotiateSessionStore $store
+    AuthNegotiateSessionKey $key
+    ServerName localhost:80
+    <Location "/">
+        AuthType Negotiate
+        AuthName "one"
+        AuthNegotiateSession On
+        Require valid-user
+    </Location>
+    <Location "/short">
+        AuthName "short"
+        AuthNegotiateSessionTimeout 4 8
+        AuthNegotiateDelegate "FILE:$tickets"
+    </Location>
+    <Location "/tickets">
+        AuthNegotiateDelegate "FILE:$tickets"
+    </Location>
+    <Location "/logout">
+        SetHandler negotiate-logout
+        Require all granted
+    </Location>
+CONF
+}
+
+sub env_of { my ($name) = @_; return "/$name/env.pl" }
+sub token  { my ($who, %opt) = @_; return (Authorization => initiator($who, %opt)->authorization) }
+sub get    { my ($server, $path, @headers) = @_; return http(port => $server->port)->get($path, @headers) }
+
+sub user {
+    my ($r) = @_;
+    return 'nothing' if !$r;
+    return $r->status if $r->status != 200;
+    return $r->env->{REMOTE_USER} || '(none)';
+}
+sub pair_of { my ($r) = @_; return (($r->header('Set-Cookie'))[0] || '') =~ /^([^;]*)/ ? $1 : '' }
+
+sub login {
+    my ($server, $name, %opt) = @_;
+    my $r = get($server, env_of($name || 'a'), token('alice', %opt));
+    user($r) eq 'alice@EXAMPLE.TEST' or diag 'login: ', user($r);
+    return (Cookie => pair_of($r));
+}
+sub kept { my @all = sort glob "$tickets/krb5cc_session_*"; return @all }
+my $ALICE = 'alice@EXAMPLE.TEST';
+
+sub logs_out {
+    my ($server) = @_;
+    my @cookie = login($server);
+    my @other  = login($server);
+    is user(get($server, env_of('a'), @cookie)), $ALICE, 'a session';
+    is get($server, '/logout/', @cookie)->status, 200, '... is ended';
+    is user(get($server, env_of('a'), @cookie)), 401, '... and its cookie is good for nothing';
+    is user(get($server, env_of('a'), @other)), $ALICE, '... another goes on';
+}
+
+SKIP: {
+    skip 'this httpd has no mod_socache_shmcb', 1 if !-e NegTest::Httpd::apxs('LIBEXECDIR') . '/mod_socache_shmcb.so';
+    subtest 'shmcb' => sub {
+        my $server = server(conf => conf('shmcb'))->start;
+        my @cookie = login($server);
+        cmp_ok length($cookie[1]), '<', 120, 'the cookie is short: ' . length $cookie[1];
+        is user(get($server, env_of($_), @cookie)), $ALICE, "it is good at /$_" for qw(a b);
+        is get($server, env_of('a'), @cookie)->header('Set-Cookie'), undef, '... and is not repeated';
+        is user(get($server, env_of('short'), @cookie)), 401, '... not for another AuthName';
+        logs_out($server);
+        ok $server->restart(graceful => 1), 'a graceful restart';
+        is user(get($server, env_of('a'), @cookie)), $ALICE, '... and the session lives on';
+        ok $server->restart, 'a restart';
+        is user(get($server, env_of('a'), @cookie)), $ALICE, '... and the session lives on';
+        my ($name, $value) = split /=/, $cookie[1], 2;
+        my $bytes = decode_base64($value);
+        my @good;
+        for my $i (0 .. length($bytes) - 1) {
+            my $bad = $bytes;
+            substr($bad, $i, 1) = chr(ord(substr $bad, $i, 1) ^ 0x80);
+            push @good, $i if get($server, '/a/plain.txt', Cookie => "$name=" . encode_base64($bad, ''))->status != 401;
+        }
+        is_deeply \@good, [], 'changed at any byte: 401';
+    };
+
+    subtest "the client's tickets" => sub {
+        my $server = server(conf => conf('shmcb'))->start;
+        unlink kept();
+        my $r = get($server, env_of('tickets'), token('alice', delegate => 1));
+        my @cookie = (Cookie => pair_of($r));
+        is scalar(kept()), 1, 'are kept with the session';
+        $r = get($server, env_of('tickets'), @cookie);
+        is user($r), $ALICE, 'alice, by her session';
+        is $r->env->{KRB5CCNAME}, 'FILE:' . (kept())[0], '... with her tickets';
+        like kdc()->klist('-c', (kept())[0]), qr/krbtgt/, '... which are some';
+        is get($server, env_of('a'), @cookie)->env->{KRB5CCNAME}, undef, '... not where nobody wants them';
+        $r = get($server, env_of('tickets'), @cookie, token('alice', delegate => 1));
+        is_deeply [ $r->header('Set-Cookie') ], [], 'the next token needs no other session';
+        is scalar(kept()), 1, '... nor other tickets';
+        ok $server->restart(graceful => 1), 'a graceful restart';
+        is user(get($server, env_of('tickets'), @cookie)), $ALICE, '... leaves them';
+        get($server, '/logout/', @cookie);
+        is scalar(kept()), 0, 'logout removes them';
+        @cookie = login($server, 'tickets', delegate => 1);
+        unlink kept();
+        is user(get($server, env_of('tickets'), @cookie)), 401, 'where they are not there, she is asked again';
+        is user(get($server, env_of('a'), @cookie)), $ALICE, '... and is known elsewhere';
+        login($server, 'short', delegate => 1);
+        is scalar(kept()), 1, 'those of a session that ends';
+        sleep 6.2;
+        ok $server->restart, '... are';
+        wait_until(sub { !kept() }, 10);
+        is_deeply [ kept() ], [], '... removed when a child starts';
+        is_deeply [ grep { !/session/ } glob "$tickets/krb5cc_*" ], [], 'and nothing else is left';
+    };
+}
+
+for my $provider (qw(redis memcache)) {
+  SKIP: {
+        my $missing = NegTest::Store->missing($provider);
+        skip $missing, 1 if $missing;
+        subtest $provider => sub {
+            my $store   = NegTest::Store->new($provider, NegTest::stage_dir())->start;
+            my @servers = map { server(conf => conf($store->text))->start } 1, 2;
+            my @cookie  = login($servers[0]);
+            is user(get($servers[1], env_of('a'), @cookie)), $ALICE, 'a session of one server is good at the other';
+            get($servers[1], '/logout/', @cookie);
+            is user(get($servers[0], env_of('a'), @cookie)), 401, '... and is ended there for both';
+            logs_out($servers[0]);
+            my $short = (login($servers[0], 'short'))[1];
+            my $login = time;
+            sleep 1.5;
+            my $r = get($servers[1], env_of('short'), Cookie => $short);
+            SKIP: {
+                skip 'too slow to see it before its end', 3 if time - $login > 3.9;
+                is user($r), $ALICE, 'renewed at the other';
+                is $r->header('Set-Cookie'), undef, '... without another cookie';
+                sleep $login + 4.1 - time;
+                my $late = get($servers[0], env_of('short'), Cookie => $short);
+                skip 'too slow to see it before its end', 1 if time - $login > 5.3;
+                is user($late), $ALICE, '... which the first knows';
+            }
+
+            my ($ours, $theirs) = map { (login($_))[1] } @servers;
+            $servers[0]->log->mark;
+            $store->stop;
+            my $begin = time;
+            for (1 .. 3) {
+                my $r = get($servers[0], env_of('a'), Cookie => $ours);
+                is user($r), 401, 'the store is gone: the client is asked again';
+                is_deeply [ $r->challenges ], ['Negotiate'], '... properly';
+                $r = get($servers[0], env_of('a'), Cookie => $ours, token('alice'));
+                is user($r), $ALICE, '... and let in by a token';
+                is $r->header('Set-Cookie'), undef, '... without a session';
+            }
+            cmp_ok time - $begin, '<', 10, '... soon';
+            is get($servers[0], '/logout/', Cookie => $ours)->status, 200, 'logout is no error';
+            my @told = $servers[0]->log->text =~ /\[auth_negotiate:error\].*session-store/g;
+            cmp_ok scalar @told, '>=', 1, 'the log has it';
+            my @children = $servers[0]->children;
+            cmp_ok scalar @told, '<=', scalar @children, '... once for each child';
+            $store->start;
+            my $back;
+            wait_until(sub { ($back = (login($servers[0]))[1]) ne '' }, 40);
+            is user(get($servers[0], env_of('a'), Cookie => $back)), $ALICE, 'the store is back: sessions again';
+            $_->stop for @servers;
+            $store->stop;
+        };
+    }
+}
+
+unlink $key;
+done_testing;
