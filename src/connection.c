@@ -114,8 +114,8 @@ static int is_trace(const char *header)
     return strncasecmp(header, prefix, sizeof(prefix) - 1) == 0;
 }
 
-/* One change is a person who took another ticket; the next one is another person. */
-#define CHANGES_MAX 1
+/* A person may take another ticket and go back to the first; who goes on so are several persons. */
+#define CHANGES_MAX 2
 
 /* A stream asks nothing of the connection that carries it, which its thread must not touch. */
 static int is_shared(const request_rec *r)

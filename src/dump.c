@@ -98,7 +98,8 @@ static void dump_session(dump *d, const neg_conf *conf)
         d->out, "    timeouts      idle %" APR_TIME_T_FMT " s, absolute %" APR_TIME_T_FMT " s\n",
         apr_time_sec(timeouts.idle), apr_time_sec(timeouts.absolute));
     apr_file_printf(d->out, "    cookie        %s%s\n", rule.name ? rule.name : "(default name)",
-                    neg_session_attributes(d->pool, &rule, rule.secure, rule.max_age));
+                    neg_session_attributes(d->pool, &rule, rule.secure,
+                                           rule.max_age ? rule.max_age : -1));
 }
 
 static void dump_section(dump *d, server_rec *s, const neg_section *section)

@@ -244,8 +244,7 @@ subtest 'not for users who take turns' => sub {
         my $log  = $server->log->mark;
         my $http = logged_in($name eq 'bob-only' ? 'bob' : 'alice');
         my ($second, $first) = $name eq 'bob-only' ? qw(alice bob) : qw(bob alice);
-        $http->get(env_of($name), token($second));
-        $http->get(env_of('a'), token($first));
+        $http->get(env_of($name), token($_)) for $second, $first, $second;
         my $r = $http->get(env_of('a'), token($first));
         is user($r), "$first\@EXAMPLE.TEST", "another user at /$name, and the first comes again";
         is $r->header('Persistent-Auth'), undef, '... nothing is promised any more';

@@ -334,11 +334,15 @@ CONF
     like $at{'/outer'}, qr{^ +HTTP/localhost\@EXAMPLE\.TEST kvno 7 aes128-cts-hmac-sha1-96$}m, '... all';
     like $at{'/outer'}, qr{^ +host/localhost\@EXAMPLE\.TEST kvno 3 \S+ \(does not accept here\)$}m,
       '... and which do not serve';
+    my %unset = (
+        attributes => 'off', passwords => 'off', realms => 'default', enterprise => 'Off', session => 'Off',
+        timeouts => 'idle 1800 s, absolute 36000 s', cookie => '(default name); Path=/; HttpOnly; SameSite=Lax',
+    );
     my %policy = (
-        '/outer' => { user => 'strip EXAMPLE.TEST', persist => 'On', 'require TLS' => 'Off', offer => 'always',
-            bindings => 'optional', acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5', attributes => 'off' },
-        '/outer/inner' => { user => 'strip EXAMPLE.TEST', persist => 'Off', 'require TLS' => 'On', offer => 'once',
-            bindings => 'require', acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5', attributes => 'off' },
+        '/outer' => { %unset, user => 'strip EXAMPLE.TEST', persist => 'On', 'require TLS' => 'Off', offer => 'always',
+            bindings => 'optional', acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5' },
+        '/outer/inner' => { %unset, user => 'strip EXAMPLE.TEST', persist => 'Off', 'require TLS' => 'On', offer => 'once',
+            bindings => 'require', acceptor => 'HTTP', delegate => 'off', mechanisms => 'krb5' },
     );
     for my $section (sort keys %policy) {
         my %shown = $at{$section} =~ /^    (\S.*?) {2,}(.*)$/mg;
