@@ -13,6 +13,9 @@
  *                                        request for another password
  *   fixups           neg_publish_fixups  the environment again, where the core did not ask us
  *   note_auth_failure                    the challenge for 401s that other modules answer
+ *   handler          src/proxy.c         where mod_proxy passes the request on: without what the
+ *                                        client proved itself with, or with a token of the user's
+ *                                        for the backend (src/backend.c)
  *
  * What can be seen before the first request is told by src/check.c at start and by `httpd -t`.
  */
@@ -77,11 +80,13 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
     neg_workers *workers = neg_workers_create(pchild);
     struct neg_tally *tally = neg_report_create(pchild);
     neg_ccaches *ccaches = neg_ccaches_create(pchild);
+    neg_tickets *tickets = neg_tickets_create();
     neg_replay_init_child(pchild, servers);
     for (server_rec *s = servers; s; s = s->next) {
         neg_config_server(s)->workers = workers;
         neg_config_server(s)->tally = tally;
         neg_config_server(s)->ccaches = ccaches;
+        neg_config_server(s)->tickets = tickets;
         sweep_ccaches(pchild, s);
     }
 }
@@ -134,6 +139,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
+    neg_proxy_register(p);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_identity);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);
 }

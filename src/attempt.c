@@ -104,6 +104,8 @@ neg_outcome neg_attempt_refuse(neg_attempt *a, neg_cause cause, const char *text
 static int is_stored_alike(const neg_conf *conf, const neg_identity *identity)
 {
     neg_perms perms = neg_config_perms(conf);
+    if (!neg_config_delegate_dir(conf)) /* for backends alone: any place will do */
+        return identity->ccache_dir != NULL;
     return identity->ccache_dir &&
            strcmp(identity->ccache_dir, neg_config_delegate_dir(conf)) == 0 &&
            identity->ccache_perms.mode == perms.mode && identity->ccache_perms.uid == perms.uid &&
@@ -128,8 +130,9 @@ const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *
         return "it was proven by a mechanism that AuthNegotiateMechs does not have here";
     if (strcmp(identity->acceptor, acceptor) != 0)
         return "it was proven with another AuthNegotiateKeytab or AuthNegotiateAcceptor";
-    if (neg_config_delegate_dir(conf) && !is_stored_alike(conf, identity))
-        return "it was proven where AuthNegotiateDelegate or its Perms differ";
+    if (neg_config_delegate_place(conf) && !is_stored_alike(conf, identity))
+        return "it was proven where AuthNegotiateDelegate, its Perms or AuthNegotiateProxyService "
+               "differ";
     return NULL;
 }
 
@@ -195,6 +198,7 @@ static neg_outcome use_header(neg_attempt *a)
         return exchange->outcome == NEG_GRANTED ? NEG_UNKNOWN : exchange->outcome;
     }
     exchange->tried = 1;
+    exchange->line = line;
     exchange->outcome = use_credentials(a, line);
     exchange->failure = a->failure;
     exchange->identity = a->identity;
@@ -218,16 +222,23 @@ static const struct {
 
 /* ---- The gate ---- */
 
-static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
+static const char *store(neg_attempt *a, apr_pool_t *owner, const char **ccache)
 {
-    apr_pool_t *p = neg_attempt_pool(a);
     neg_perms perms = neg_config_perms(a->conf);
     neg_ccache_place place = {a->server->ccaches, neg_config_delegate_dir(a->conf), perms.mode,
                               perms.uid, perms.gid};
+    if (!place.directory)
+        return neg_ccache_keep(owner, a->delegated, ccache);
+    return place.all ? neg_ccache_store(owner, a->delegated, &place, ccache)
+                     : "this process has no memory for it";
+}
+
+static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
     neg_identity *identity;
     const char *ccache;
-    const char *why = place.all ? neg_ccache_store(owner, a->delegated, &place, &ccache)
-                                : "this process has no memory for it";
+    const char *why = store(a, owner, &ccache);
     if (why)
         return neg_attempt_refuse(a, NEG_CAUSE_DELEGATION,
                                   apr_psprintf(p,

@@ -8,10 +8,11 @@
 /** Whose trouble it is decides the status and the level of the log line. */
 typedef enum {
     NEG_BLAME_NOBODY,
-    NEG_BLAME_CLIENT, /**< bad credentials: 401, so that the client may try other ones; WARN */
-    NEG_BLAME_POLICY, /**< good credentials that this location does not want: 403; WARN */
-    NEG_BLAME_SERVER, /**< ours: 500, so that no browser asks its user for a password; ERR */
-    NEG_BLAME_BUSY    /**< ours, and it will pass: 503, for the same reason; ERR */
+    NEG_BLAME_CLIENT,  /**< bad credentials: 401, so that the client may try other ones; WARN */
+    NEG_BLAME_POLICY,  /**< good credentials that this location does not want: 403; WARN */
+    NEG_BLAME_SERVER,  /**< ours: 500, so that no browser asks its user for a password; ERR */
+    NEG_BLAME_BACKEND, /**< of the server behind this one: 502; WARN */
+    NEG_BLAME_BUSY     /**< ours, and it will pass: 503, for the same reason; ERR */
 } neg_blame;
 
 /* cause, NEGOTIATE_ERROR, blame */
@@ -41,6 +42,9 @@ typedef enum {
     X(TLS, "tls", POLICY)                                                                          \
     X(NO_SCHEME, "no-scheme", POLICY)                                                              \
     X(POLICY, "policy", POLICY)                                                                    \
+    X(NOT_DELEGATED, "not-delegated", POLICY)                                                      \
+    X(BACKEND_TICKET, "backend-ticket", BACKEND)                                                   \
+    X(BACKEND, "backend", BACKEND)                                                                 \
     X(KEYTAB, "keytab", SERVER)                                                                    \
     X(DELEGATION, "delegation", SERVER)                                                            \
     X(REPLAY_CACHE, "replay-cache", SERVER)                                                        \

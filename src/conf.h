@@ -66,6 +66,13 @@ typedef struct {
     const char *directory; /**< of FILE: ccaches; NULL is off */
 } neg_delegate;
 
+/** AuthNegotiateProxyService. */
+typedef struct {
+    const char *text;           /**< as configured: off, HTTP (at the backend's host), HTTP@host */
+    const ap_expr_info_t *expr; /**< gives HTTP@host; NULL: text does */
+    int optional;               /**< a request whose user delegated nothing goes on without */
+} neg_backend_rule;
+
 /*
  * The one list of configuration members: it makes the structure and its merge, so that no directive
  * can be forgotten in either.
@@ -81,7 +88,8 @@ typedef struct {
     X(const neg_user_rule *, user)                                                                 \
     X(const neg_delegate *, delegate)                                                              \
     X(const neg_perms *, delegate_perms)                                                           \
-    X(const char *, delegate_env) /* the variable that names the ccache */
+    X(const char *, delegate_env) /* the variable that names the ccache */                         \
+    X(const neg_backend_rule *, proxy_service)
 
 /** A location's policy.  Immutable once merged; merges happen per request, so it owns nothing. */
 typedef struct {
@@ -118,6 +126,7 @@ typedef struct {
     neg_workers *workers;         /**< of this child; NULL in the parent */
     struct neg_tally *tally;      /**< of this child: see report.c */
     neg_ccaches *ccaches;         /**< of this child: see delegate.c */
+    neg_tickets *tickets;         /**< of this child: see tickets.c */
 } neg_server;
 
 /* ---- directives.c ---- */
@@ -147,6 +156,11 @@ void neg_config_note_auth_type(cmd_parms *cmd, const neg_conf *conf);
 const char *neg_config_acceptor_text(const neg_conf *conf);
 const char *neg_config_delegate_dir(const neg_conf *conf);
 const char *neg_config_delegate_env(const neg_conf *conf);
+#define NEG_IN_MEMORY "MEMORY:"
+/** Where a delegated credential is kept: a directory, NEG_IN_MEMORY for backends alone, or NULL. */
+const char *neg_config_delegate_place(const neg_conf *conf);
+/** AuthNegotiateProxyService, NULL when it is off. */
+const neg_backend_rule *neg_config_proxy_service(const neg_conf *conf);
 neg_perms neg_config_perms(const neg_conf *conf);
 unsigned neg_config_mechs(const neg_conf *conf);
 const char *neg_config_user_text(const neg_conf *conf);

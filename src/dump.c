@@ -78,6 +78,9 @@ static void dump_section(dump *d, server_rec *s, const neg_section *section)
                     conf->offer == NEG_OFFER_ONCE ? "once" : "always");
     apr_file_printf(d->out, "    user          %s\n", neg_config_user_text(conf));
     dump_delegation(d, conf);
+    apr_file_printf(d->out, "    proxy service %s%s\n",
+                    conf->proxy_service ? conf->proxy_service->text : "off",
+                    conf->proxy_service && conf->proxy_service->optional ? " optional" : "");
 }
 
 static void dump_server(dump *d, server_rec *s)

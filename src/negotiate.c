@@ -3,6 +3,7 @@
 #include <apr_strings.h>
 #include <http_ssl.h>
 
+#include "apreq.h"
 #include "credentials.h"
 #include "negotiate.h"
 #include "token.h"
@@ -128,7 +129,8 @@ static neg_outcome find_context(neg_attempt *a, const neg_token *token, neg_cont
     return NEG_UNKNOWN;
 }
 
-static const neg_identity *identity_of(const neg_attempt *a, const neg_client *client)
+static const neg_identity *identity_of(const neg_attempt *a, const neg_client *client,
+                                       neg_bytes ap_req)
 {
     neg_identity *identity = apr_pcalloc(neg_attempt_pool(a), sizeof(*identity));
     identity->space = a->space;
@@ -144,8 +146,10 @@ static const neg_identity *identity_of(const neg_attempt *a, const neg_client *c
     identity->tls = ap_ssl_conn_is_ssl(a->r->connection);
     identity->channel = neg_config_channel(a->conf);
     identity->bound = client->bound;
-    identity->ccache_dir = neg_config_delegate_dir(a->conf);
+    identity->ccache_dir = neg_config_delegate_place(a->conf);
     identity->ccache_perms = neg_config_perms(a->conf);
+    if (client->delegated != GSS_C_NO_CREDENTIAL)
+        identity->proof = neg_ap_req_proof(neg_attempt_pool(a), ap_req);
     return identity;
 }
 
@@ -163,7 +167,7 @@ static neg_outcome refuse_unbound(neg_attempt *a, const neg_client *client)
                      client->principal));
 }
 
-static neg_outcome complete(neg_attempt *a, const neg_client *client)
+static neg_outcome complete(neg_attempt *a, const neg_client *client, neg_bytes ap_req)
 {
     if (client->anonymous)
         return neg_attempt_refuse(a, NEG_CAUSE_ANONYMOUS,
@@ -171,7 +175,7 @@ static neg_outcome complete(neg_attempt *a, const neg_client *client)
                                   "KDC, and nothing about who that is");
     if (neg_config_binding(a->conf) == NEG_BINDING_REQUIRE && !client->bound)
         return refuse_unbound(a, client);
-    a->identity = identity_of(a, client);
+    a->identity = identity_of(a, client, ap_req);
     a->delegated = client->delegated;
     return NEG_GRANTED;
 }
@@ -222,7 +226,7 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     input.context = context;
     input.token = bytes;
     input.ap_req = token->ap_req;
-    input.want_delegated = neg_config_delegate_dir(a->conf) != NULL;
+    input.want_delegated = neg_config_delegate_place(a->conf) != NULL;
     input.now = apr_time_now();
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);
 
@@ -231,7 +235,7 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
         return NEG_REFUSED;
     switch (leg.state) {
     case NEG_LEG_COMPLETE:
-        return complete(a, &leg.client);
+        return complete(a, &leg.client, token->ap_req);
     case NEG_LEG_CONTINUE:
         return hold(a, leg.context);
     default:
