@@ -97,6 +97,10 @@ static void receive(passage *p)
     p->r->headers_in = p->headers_in;
     if (p->backend && !p->refused)
         p->refused = neg_backend_check(p->backend) == NEG_REFUSED;
+    if (p->refused) { /* ErrorDocument takes a status that is left here for an error in an error */
+        p->r->status = HTTP_OK;
+        p->r->status_line = NULL;
+    }
     if (p->attempt)
         neg_answer_give_own(p->r, p->own);
 }
@@ -117,22 +121,14 @@ static apr_status_t filter(ap_filter_t *f, apr_bucket_brigade *answer)
  * own failure, or leaves the error page to us (ProxyErrorOverride). */
 static void conclude(passage *p, int status)
 {
-    int of_answer = p->r->status;
+    int left = p->r->status;
     if (ap_is_HTTP_ERROR(status)) {
         p->r->status = status;
         if (p->r->headers_out == p->before && !p->refused)
             p->backend = NULL;
     }
     receive(p);
-    p->r->status = of_answer;
-}
-
-/* ErrorDocument takes a status that is left here for an error within an error. */
-static int refuse(passage *p)
-{
-    p->r->status = HTTP_OK;
-    p->r->status_line = NULL;
-    return neg_answer_unpassable(p->attempt);
+    p->r->status = left;
 }
 
 /* ---- The handler ---- */
@@ -167,7 +163,7 @@ static int pass_on(request_rec *r, const neg_exchange *exchange)
     status = ap_run_handler(r);
     if (!p->answered)
         conclude(p, status);
-    return p->refused ? refuse(p) : status;
+    return p->refused ? neg_answer_unpassable(p->attempt) : status;
 }
 
 static int handler(request_rec *r)

@@ -28,6 +28,8 @@ NegTest::Stage->give_to_httpd($mallory, 0600);
 # --- the backends --------------------------------------------------------------
 
 my $theirs = -e apxs('LIBEXECDIR') . '/mod_auth_gssapi.so';
+my @listeners;
+END { kill 'TERM', @listeners if @listeners }
 my $back = server(conf => backend_conf())->start;
 my $rogue = listen_for(\&answer_rogue);
 
@@ -202,6 +204,7 @@ sub listen_for {
     my $pid = fork;
     die "fork: $!" if !defined $pid;
     if (!$pid) {
+        $SIG{PIPE} = 'IGNORE';
         while (my $client = $listener->accept) {
             my $head = '';
             while ($head !~ /\r\n\r\n/) { sysread $client, $head, 65536, length $head or last }
@@ -210,17 +213,11 @@ sub listen_for {
         }
         POSIX::_exit(0);
     }
-    push our @listeners, $pid;
+    push @listeners, $pid;
     return $port;
 }
-END { kill 'TERM', our @listeners if @listeners }
-
-my $requests_seen = stage_dir() . '/rogue-requests';
-my $stolen;
-
 sub answer_rogue {
     my ($client, $head) = @_;
-    open my $seen, '>>', "/tmp/rogue-$$" or 0;
     my ($path)  = $head =~ m{^\w+ /(\S*)};
     my ($token) = $head =~ /^Authorization: Negotiate (\S+)/m;
     my %line = (
@@ -233,7 +230,6 @@ sub answer_rogue {
         accept  => 'WWW-Authenticate: Negotiate oRQwEqADCgEAoQsGCSqGSIb3EgECAg==',
         more    => 'WWW-Authenticate: Negotiate oRQwEqADCgEBoQsGCSqGSIb3EgECAg==',
         two     => "WWW-Authenticate: Negotiate oQcwBaADCgEC\r\nWWW-Authenticate: Basic realm=\"x\"",
-        old     => $stolen ? "WWW-Authenticate: Negotiate $stolen" : '',
     );
     my $status = $path =~ s/^(\d+)// ? $1 : 200;
     my $early = $path =~ s/^early// ? "HTTP/1.1 103 Early Hints\r\nLink: </SECRET>\r\n\r\n" : '';
@@ -271,8 +267,9 @@ ok $front->log->wait_for(qr/\(backend\): the answer of the backend \(status 200\
         return \%seen;
     });
     is_deeply \@answers, [ map { +{ "200 $_\@EXAMPLE.TEST" => 40 } } @users ], 'ten users at once: each is himself at the backend';
-    my $cost = $kdc_requests->() - $before;
-    cmp_ok $cost, '<=', 10 * $front->children, "400 requests: $cost tickets for the backend, one a user and child";
+    my $cost     = $kdc_requests->() - $before;
+    my @children = $front->children;
+    cmp_ok $cost, '<=', 10 * @children, "400 requests: $cost tickets for the backend, one a user and child";
 }
 
 is_deeply [ map { $_->log->crashes } $front, $back ], [], 'nobody died';
