@@ -81,7 +81,7 @@ ProxyPass "/open/" "http://localhost:${\$http->port}/"
 $passes
 CONF
 
-plan 'no_plan';
+plan tests => 12 * keys(%application) + 41;
 
 sub front { return http(port => $front->port) }
 

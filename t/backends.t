@@ -7,9 +7,11 @@ use warnings;
 
 use Apache::Test qw(-withtestmore);
 use IO::Socket::INET;
-use MIME::Base64 qw(encode_base64);
 use NegTest;
 use NegTest::Httpd 'apxs';
+use NegTest::Listener;
+use NegTest::Ports 'free_port';
+use NegTest::Process;
 use NegTest::Stage;
 
 plan 'no_plan';
@@ -28,10 +30,18 @@ NegTest::Stage->give_to_httpd($mallory, 0600);
 # --- the backends --------------------------------------------------------------
 
 my $theirs = -e apxs('LIBEXECDIR') . '/mod_auth_gssapi.so';
-my @listeners;
-END { kill 'TERM', @listeners if @listeners }
 my $back = server(conf => backend_conf())->start;
-my $rogue = listen_for(\&answer_rogue);
+my $listener = NegTest::Listener->start(\&answer_rogue);
+my $rogue    = $listener->port;
+
+# A third kind: Java has SPNEGO and Kerberos of its own.
+my $java_port = free_port();
+my $java = grep({ -x "$_/java" } split /:/, $ENV{PATH})
+  ? NegTest::Process->start(
+    [ 'java', '-XX:TieredStopAtLevel=1', '-Xmx64m', '-Djavax.security.auth.useSubjectCredsOnly=true', '-Djava.security.krb5.conf=' . kdc->krb5_conf,
+        source_dir() . '/t/clients/NegotiateServer.java', $java_port, 'HTTP/back.example.test@EXAMPLE.TEST', keytab('back') ],
+    output => stage_dir() . '/java.out')
+  : undef;
 
 sub backend_conf {
     my $peer = $theirs ? <<"PEER" : '';
@@ -105,6 +115,10 @@ ProxyAddHeaders Off
 <Location "/back/file">
     AuthNegotiateDelegate "FILE:\@stage\@/delegated"
 </Location>
+<Location "/back/kept">
+    AuthNegotiateDelegate "FILE:\@stage\@/delegated"
+    AuthNegotiatePersist On
+</Location>
 <Location "/back/other">
     AuthNegotiateProxyService off
 </Location>
@@ -118,6 +132,8 @@ ProxyPass "/back/named/" "@{[ $back->url('/own/') ]}"
 ProxyPass "/back/expression/" "@{[ $back->url('/here/') ]}"
 ProxyPass "/back/unknown/" "@{[ $back->url('/here/') ]}"
 ProxyPass "/back/file/" "@{[ $back->url('/here/') ]}"
+ProxyPass "/back/kept/" "@{[ $back->url('/here/') ]}"
+ProxyPass "/back/java/" "http://localhost:$java_port/"
 ProxyPass "/back/other/" "@{[ $back->url('/here/') ]}"
 ProxyPass "/back/balanced/" "balancer://members/own/"
 ProxyPass "/back/peer/" "@{[ $back->url('/peer/') ]}"
@@ -196,28 +212,9 @@ for my $path ('/back', '/back/persist', '/back/named', '/back/balanced', '/back/
 
 # --- a backend that does not prove itself -------------------------------------------------
 
-# A server that answers as the path says.
-sub listen_for {
-    my ($answer) = @_;
-    my $listener = IO::Socket::INET->new(Listen => 20, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "listen: $@";
-    my $port = $listener->sockport;
-    my $pid = fork;
-    die "fork: $!" if !defined $pid;
-    if (!$pid) {
-        $SIG{PIPE} = 'IGNORE';
-        while (my $client = $listener->accept) {
-            my $head = '';
-            while ($head !~ /\r\n\r\n/) { sysread $client, $head, 65536, length $head or last }
-            eval { $answer->($client, $head) };
-            close $client;
-        }
-        POSIX::_exit(0);
-    }
-    push @listeners, $pid;
-    return $port;
-}
 sub answer_rogue {
-    my ($client, $head) = @_;
+    my ($client) = @_;
+    my $head     = NegTest::Listener::read_head($client);
     my ($path)  = $head =~ m{^\w+ /(\S*)};
     my ($token) = $head =~ /^Authorization: Negotiate (\S+)/m;
     my %line = (
@@ -249,7 +246,37 @@ for my $path (qw(nothing bare basic junk echo reject accept more two 401bare 401
 ok $front->log->wait_for(qr/\(backend\): the answer of the backend \(status 200\) is not passed on to alice\@EXAMPLE\.TEST, because the backend has not proven that it is \Q$service\E/),
   'the log says why';
 
+# --- a backend of another make -----------------------------------------------------------
+
+SKIP: {
+    skip 'there is no java', 2 if !$java;
+    skip 'the Java server did not start: ' . $java->output, 2
+      if !wait_until(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $java_port) }, 60);
+    my ($r, $gss) = ask('/back/java/x', 'alice');
+    is $r->body, "REMOTE_USER=alice\@EXAMPLE.TEST\n", 'a backend in Java knows alice' or diag $java->output;
+    ok $gss->finish($r) && $gss->mutual, '... and has proven itself';
+    $java->stop;
+}
+
 # --- who must not be whom --------------------------------------------------------------
+
+# What was delegated is put out of its place, or another's into it.
+for my $case ([ 'a ticket of another user is of no use', sub { system 'cp', $mallory, $_[0] } ],
+    [ 'nor are the server\'s own', sub { unlink $_[0] } ]) {
+    my ($what, $do) = @$case;
+    my $http = front();
+    my $r = $http->get('/back/kept/env.pl', Authorization => initiator('alice', delegate => 1)->authorization);
+    is $r->env->{REMOTE_USER}, 'alice@EXAMPLE.TEST', 'a connection keeps what alice delegated';
+    is $http->get('/back/kept/env.pl')->env->{REMOTE_USER}, 'alice@EXAMPLE.TEST', '... for the next request';
+    my @files = glob stage_dir() . '/delegated/*';
+    is scalar @files, 1, '... in a file';
+    $do->($files[0]);
+    $r = $http->get('/back/kept/env.pl');
+    is $r->status, 502, $what;
+    is $r->env->{NEGOTIATE_ERROR}, 'backend-ticket', '... backend-ticket';
+    undef $http;
+    wait_until(sub { !glob stage_dir() . '/delegated/*' }, 10);
+}
 
 {
     my $kdc_requests = sub { my @all = kdc->log_text =~ /TGS_REQ .*ISSUE: .* for HTTP\/back\.example\.test/g; return scalar @all };
