@@ -283,7 +283,6 @@ const command_rec neg_commands[] = {
                       "mode:, user: and group: of the ccaches"),
     AP_INIT_TAKE1("AuthNegotiateDelegateEnv", set_delegate_env, NULL, RSRC_CONF | NO_HTACCESS,
                   "the variable that names the ccache: KRB5CCNAME"),
-    AP_INIT_TAKE12(
-        "AuthNegotiateProxyService", neg_backend_set, NULL, RSRC_CONF | NO_HTACCESS,
-        "off, HTTP, HTTP@backend or an expression, and optional: Negotiate to a backend"),
+    AP_INIT_TAKE12("AuthNegotiateProxyService", neg_backend_set, NULL, RSRC_CONF | NO_HTACCESS,
+                   "Negotiate to a backend: off, HTTP, HTTP@host or expression; optional"),
     {.name = NULL}};

@@ -14,7 +14,7 @@ use NegTest::Ports 'free_port';
 use NegTest::Process;
 use NegTest::Stage;
 
-plan 'no_plan';
+plan tests => 130;
 
 my $service = 'HTTP@back.example.test';
 my @users   = map { "user$_" } 0 .. 9;
