@@ -14,7 +14,7 @@ use NegTest::Ports 'free_port';
 use NegTest::Process;
 use NegTest::Stage;
 
-plan tests => 130;
+plan tests => 131;
 
 my $service = 'HTTP@back.example.test';
 my @users   = map { "user$_" } 0 .. 9;
@@ -115,6 +115,9 @@ ProxyAddHeaders Off
 <Location "/back/file">
     AuthNegotiateDelegate "FILE:\@stage\@/delegated"
 </Location>
+<Location "/back/anyone">
+    AuthNegotiateProxyService $service optional
+</Location>
 <Location "/back/kept">
     AuthNegotiateDelegate "FILE:\@stage\@/delegated"
     AuthNegotiatePersist On
@@ -132,6 +135,7 @@ ProxyPass "/back/named/" "@{[ $back->url('/own/') ]}"
 ProxyPass "/back/expression/" "@{[ $back->url('/here/') ]}"
 ProxyPass "/back/unknown/" "@{[ $back->url('/here/') ]}"
 ProxyPass "/back/file/" "@{[ $back->url('/here/') ]}"
+ProxyPass "/back/anyone/" "@{[ $back->url('/persist/') ]}"
 ProxyPass "/back/kept/" "@{[ $back->url('/here/') ]}"
 ProxyPass "/back/java/" "http://localhost:$java_port/"
 ProxyPass "/back/other/" "@{[ $back->url('/here/') ]}"
@@ -287,16 +291,22 @@ for my $case ([ 'a ticket of another user is of no use', sub { system 'cp', $mal
         my %seen;
         my @http = map { front() } 1 .. 3;
         for my $n (1 .. 40) {
-            my $path = (qw(/back /back/persist), $theirs ? '/back/peer' : '/back')[ $n % 3 ];
-            my $r = $http[ $n % @http ]->get("$path/env.pl", Authorization => initiator($users[$i], delegate => 1)->authorization);
+            my $path = (qw(/back /back/persist /back/anyone), $theirs ? '/back/peer' : '/back')[ $n % 4 ];
+            my $r = $http[ $n % @http ]->get("$path/env.pl", Authorization => initiator($users[$i], delegate => $path !~ /anyone/)->authorization);
             $seen{ $r->status . ' ' . ($r->env->{REMOTE_USER} || 'nobody') }++;
         }
         return \%seen;
     });
-    is_deeply \@answers, [ map { +{ "200 $_\@EXAMPLE.TEST" => 40 } } @users ], 'ten users at once: each is himself at the backend';
+    is_deeply \@answers, [ map { +{ "200 $_\@EXAMPLE.TEST" => 30, '401 nobody' => 10 } } @users ],
+      'ten users at once: each is himself at the backend, and who brings nothing is nobody there';
+    open my $log, '<', $back->dir . '/access_log' or die "access_log: $!";
+    my %users_of;
+    for (<$log>) { my ($connection, $user) = /^\S+ (\S+) (\S+) / or next; push @{ $users_of{$connection} }, $user }
+    is_deeply [ grep { @$_ > 1 && grep({ $_ ne '-' } @$_[ 0 .. $#$_ - 1 ]) } values %users_of ], [],
+      '... where no connection is used again after a user';
     my $cost     = $kdc_requests->() - $before;
     my @children = $front->children;
-    cmp_ok $cost, '<=', 10 * @children, "400 requests: $cost tickets for the backend, one a user and child";
+    cmp_ok $cost, '<=', 10 * @children, "300 requests: $cost tickets for the backend, one a user and child";
 }
 
 is_deeply [ map { $_->log->crashes } $front, $back ], [], 'nobody died';
