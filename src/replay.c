@@ -29,6 +29,8 @@ struct neg_replay {
     const ap_socache_provider_t *provider;
     ap_socache_instance_t *instance;
     apr_global_mutex_t *mutex; /* where the provider needs one */
+    apr_size_t size;           /* of memory, instead of a provider */
+    neg_seen *seen;
 };
 
 /* In this machine's memory or files, and so in need of our mutex; the others are servers. */
@@ -75,6 +77,10 @@ const char *neg_replay_set(cmd_parms *cmd, void *ignored, const char *text, cons
         return "AuthNegotiateReplayCache: after a shared cache write or-refuse (what happens when "
                "it is gone, unless told) or or-local";
     replay->or_local = otherwise && strcasecmp(otherwise, "or-local") == 0;
+    if (!otherwise && (strcasecmp(text, "memory") == 0 || strncasecmp(text, "memory:", 7) == 0)) {
+        replay->kind = NEG_REPLAY_MEMORY;
+        return neg_replay_memory_set(cmd, text, &replay->size);
+    }
     if (strcasecmp(text, "default") != 0 && strcasecmp(text, "none") != 0)
         return create_store(cmd, replay, text);
     replay->kind = strcasecmp(text, "none") == 0 ? NEG_REPLAY_NONE : NEG_REPLAY_DEFAULT;
@@ -90,6 +96,28 @@ neg_replay_kind neg_replay_kind_of(const neg_server *server)
 const char *neg_replay_text(const neg_server *server)
 {
     return server->replay ? server->replay->text : "default";
+}
+
+/* A token that this cache has seen alone would be good at a virtual host that asks another. */
+int neg_replay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                            server_rec *servers)
+{
+    const neg_replay *whole = neg_config_server(servers)->replay;
+    (void)pconf;
+    (void)plog;
+    (void)ptemp;
+    for (server_rec *s = servers; whole && whole->kind == NEG_REPLAY_MEMORY && s; s = s->next) {
+        if (neg_config_server(s)->replay == whole)
+            continue;
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s,
+                     "AuthNegotiateReplayCache %s in the virtual host %s:%u: the whole server has "
+                     "%s, and a token used there would be good here again. Take this line away, "
+                     "or that one",
+                     neg_replay_text(neg_config_server(s)), s->server_hostname, (unsigned)s->port,
+                     whole->text);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
 }
 
 /* ---- Life of the store ---- */
@@ -134,6 +162,9 @@ int neg_replay_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
             if (status != OK)
                 return status;
         }
+        if (replay && replay->kind == NEG_REPLAY_MEMORY && !inherited &&
+            !(replay->seen = neg_replay_memory_open(pconf, s, replay->size)))
+            return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
 }
@@ -158,6 +189,33 @@ typedef enum {
     SEEN_BEFORE,
     SEEN_UNKNOWN /* the store does not answer */
 } seen;
+
+const char *neg_replay_rcache(const neg_server *server)
+{
+    neg_replay_kind kind = neg_replay_kind_of(server);
+    return kind == NEG_REPLAY_NONE || kind == NEG_REPLAY_MEMORY ? "none:" : NULL;
+}
+
+int neg_replay_needs_krb5(const neg_server *server, neg_bytes ap_req, apr_time_t now,
+                          apr_time_t expiry)
+{
+    return neg_replay_kind_of(server) == NEG_REPLAY_MEMORY &&
+           !neg_replay_memory_suffices(server->replay->seen, ap_req, now, expiry);
+}
+
+/* What found room before and finds none now was asked of nobody else, unless what is asked of krb5
+ * now will be asked of it for as long as this token could come again. */
+static seen note_in_memory(neg_seen *memory, const unsigned char *id, apr_time_t expiry)
+{
+    switch (neg_seen_note(memory, id, apr_time_now(), expiry)) {
+    case NEG_SEEN_NEVER:
+        return SEEN_NEVER;
+    case NEG_SEEN_BEFORE:
+        return SEEN_BEFORE;
+    default:
+        return neg_seen_overflow(memory) >= expiry ? SEEN_NEVER : SEEN_UNKNOWN;
+    }
+}
 
 /* Looks and notes.  Where the provider is in this machine's memory this is one step under its
  * mutex; two nodes that ask a remote one in the same instant may both be told "never". */
@@ -184,6 +242,8 @@ static seen ask_store(const neg_attempt *a, neg_replay *replay, const unsigned c
                       apr_time_t expiry)
 {
     seen result;
+    if (replay->kind == NEG_REPLAY_MEMORY)
+        return note_in_memory(replay->seen, id, expiry);
     if (replay->mutex && apr_global_mutex_lock(replay->mutex) != APR_SUCCESS)
         return SEEN_UNKNOWN;
     result = look_and_note(a, replay, id, expiry);
@@ -194,6 +254,11 @@ static seen ask_store(const neg_attempt *a, neg_replay *replay, const unsigned c
 
 static neg_outcome store_is_gone(neg_attempt *a, const neg_replay *replay)
 {
+    if (replay->kind == NEG_REPLAY_MEMORY)
+        return neg_attempt_refuse(a, NEG_CAUSE_REPLAY_CACHE,
+                                  "the replay cache in memory became full in this moment, so this "
+                                  "token cannot be accepted: give it more megabytes "
+                                  "(AuthNegotiateReplayCache memory:32)");
     if (replay->or_local) {
         neg_report_aside(a, NEG_CAUSE_REPLAY_CACHE,
                          apr_psprintf(neg_attempt_pool(a),
@@ -216,7 +281,7 @@ neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry
     neg_replay *replay = a->server->replay;
     neg_ap_req parsed;
     unsigned char id[SHA256_DIGEST_LENGTH];
-    if (!replay || replay->kind != NEG_REPLAY_STORE)
+    if (!replay || (replay->kind != NEG_REPLAY_STORE && replay->kind != NEG_REPLAY_MEMORY))
         return NEG_UNKNOWN;
     if (neg_ap_req_parse(ap_req, &parsed) != NULL)
         return neg_attempt_refuse(a, NEG_CAUSE_MALFORMED,

@@ -121,12 +121,23 @@ int main(int argc, char **argv)
     int option, threads = 1;
     while ((option = getopt(argc, argv, "n:t:k:r:a:")) != -1) {
         switch (option) {
-        case 'n': tokens_each = atoi(optarg); break;
-        case 't': threads = atoi(optarg); break;
-        case 'k': keytab = optarg; break;
-        case 'r': rcache = optarg; break;
-        case 'a': acceptor = optarg; break;
-        default: bench_die("usage: accept [-n tokens] [-t threads] [-k keytab] [-r rcache]");
+        case 'n':
+            tokens_each = atoi(optarg);
+            break;
+        case 't':
+            threads = atoi(optarg);
+            break;
+        case 'k':
+            keytab = optarg;
+            break;
+        case 'r':
+            rcache = optarg;
+            break;
+        case 'a':
+            acceptor = optarg;
+            break;
+        default:
+            bench_die("usage: accept [-n tokens] [-t threads] [-k keytab] [-r rcache]");
         }
     }
     bench_client_init("HTTP@localhost");

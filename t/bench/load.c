@@ -35,9 +35,9 @@
 
 #include "token.h"
 
-#define ANSWER_MAX 65536
+#define ANSWER_MAX  65536
 #define REQUEST_MAX 65536
-#define PIDS_MAX 64
+#define PIDS_MAX    64
 
 typedef enum {
     TOKEN_NONE,
@@ -170,9 +170,9 @@ static void send_request(connection *c, int with_token)
     int length, sent;
     if (with_token)
         authorization = authorizations[--authorizations_left];
-    length = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost:%d\r\n%s%s%s\r\n",
-                      opt.path, opt.port, authorization ? authorization : "",
-                      opt.header ? opt.header : "", c->cookie);
+    length = snprintf(request, sizeof(request),
+                      "GET %s HTTP/1.1\r\nHost: localhost:%d\r\n%s%s%s\r\n", opt.path, opt.port,
+                      authorization ? authorization : "", opt.header ? opt.header : "", c->cookie);
     if (length >= REQUEST_MAX)
         bench_die("a request of %d bytes", length);
     free(authorization);
@@ -338,23 +338,48 @@ static void parse(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:u:n:c:t:dkTH:s:b:P:i")) != -1) {
         switch (option) {
-        case 'p': opt.port = atoi(optarg); break;
-        case 'u': opt.path = optarg; break;
-        case 'n': opt.requests = atoi(optarg); break;
-        case 'c': opt.connections = atoi(optarg); break;
-        case 't': opt.tokens = token_use_of(optarg); break;
-        case 'd': opt.delegate = 1; break;
-        case 'k': opt.cookies = 1; break;
-        case 'T': opt.tls = SSL_CTX_new(TLS_client_method()); break;
-        case 'H': opt.header = header_line(optarg); break;
-        case 's': opt.status = atoi(optarg); break;
-        case 'b': opt.body = optarg; break;
+        case 'p':
+            opt.port = atoi(optarg);
+            break;
+        case 'u':
+            opt.path = optarg;
+            break;
+        case 'n':
+            opt.requests = atoi(optarg);
+            break;
+        case 'c':
+            opt.connections = atoi(optarg);
+            break;
+        case 't':
+            opt.tokens = token_use_of(optarg);
+            break;
+        case 'd':
+            opt.delegate = 1;
+            break;
+        case 'k':
+            opt.cookies = 1;
+            break;
+        case 'T':
+            opt.tls = SSL_CTX_new(TLS_client_method());
+            break;
+        case 'H':
+            opt.header = header_line(optarg);
+            break;
+        case 's':
+            opt.status = atoi(optarg);
+            break;
+        case 'b':
+            opt.body = optarg;
+            break;
         case 'P':
             if (opt.pid_count < PIDS_MAX)
                 opt.pids[opt.pid_count++] = atoi(optarg);
             break;
-        case 'i': opt.idle = 1; break;
-        default: bench_die("load: see the head of t/bench/load.c");
+        case 'i':
+            opt.idle = 1;
+            break;
+        default:
+            bench_die("load: see the head of t/bench/load.c");
         }
     }
     if (!opt.port || !opt.path || opt.requests < 1 || opt.connections < 1)

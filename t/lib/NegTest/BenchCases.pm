@@ -31,7 +31,7 @@ sub cases {
 
         ours('negotiate', 'Negotiate on every request', 'negotiate', '', load => \@each, instructions => 1),
         ours('negotiate-memory', 'the same, AuthNegotiateReplayCache memory', 'memory', '', load => \@each,
-            instructions => 1, port => 'memory', server_conf => 'AuthNegotiateReplayCache memory'),
+            instructions => 1, server => 'memory', server_conf => 'AuthNegotiateReplayCache memory'),
         ours('negotiate-shmcb', 'the same, AuthNegotiateReplayCache shmcb', 'shmcb', '', load => \@each, full => 1,
             port => 'shmcb', server_conf => 'AuthNegotiateReplayCache shmcb:@dir@/replay(8388608)'),
         peer('negotiate-peer', 'Negotiate on every request', 'peer', '', load => \@each, instructions => 1),
@@ -131,10 +131,11 @@ sub conf {
     my %seen;
     my @locations = map { location($_) } grep { $_->{conf} && !$seen{ $_->{path} }++ } @$cases;
     my $aliases = join '', map { "Alias \"/$_/\" \"\@documentroot\@/\"\n" } 'plain', map { $_->{path} } grep { $_->{conf} } @$cases;
-    my %own = map { $_->{port} => $_ } grep { $_->{server_conf} } @$cases;
+    my %own   = map { $_->{port} => $_ } grep { $_->{server_conf} && $_->{port} } @$cases;
+    my $whole = join '', map { "$_->{server_conf}\n" } grep { $_->{server_conf} && !$_->{port} } @$cases;
     my $hosts = join '', map { "Listen 127.0.0.1:$port->{$_}\n<VirtualHost 127.0.0.1:$port->{$_}>\n    $own{$_}{server_conf}\n</VirtualHost>\n" }
       sort keys %own;
-    return join '', $modules, $aliases, @locations, $hosts, tls($port);
+    return join '', $modules, $whole, $aliases, @locations, $hosts, tls($port);
 }
 
 sub location {
