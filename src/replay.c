@@ -110,11 +110,10 @@ int neg_replay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
         if (neg_config_server(s)->replay == whole)
             continue;
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s,
-                     "AuthNegotiateReplayCache %s in the virtual host %s:%u: the whole server has "
+                     "AuthNegotiateReplayCache %s in the virtual host %s: the whole server has "
                      "%s, and a token used there would be good here again. Take this line away, "
                      "or that one",
-                     neg_replay_text(neg_config_server(s)), s->server_hostname, (unsigned)s->port,
-                     whole->text);
+                     neg_replay_text(neg_config_server(s)), s->server_hostname, whole->text);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

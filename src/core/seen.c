@@ -83,52 +83,51 @@ static int is_noted(neg_seen *seen, const unsigned char *id, apr_time_t now, con
     return 0;
 }
 
-static int room_in(const bucket *b, apr_time_t now)
+static int has_room(const bucket *b, apr_time_t now)
 {
-    int room = 0;
     for (int j = 0; j < SEEN_BUCKET; j++)
-        room += !is_live(b->entries[j], now);
-    return room;
-}
-
-/* The emptier one, so that both fill up alike. */
-static bucket *roomier(neg_seen *seen, const unsigned char *id, apr_time_t now, int *room)
-{
-    bucket *first = place(seen, id, 0), *second = place(seen, id, 1);
-    int in_first = room_in(first, now), in_second = room_in(second, now);
-    *room = in_first >= in_second ? in_first : in_second;
-    return in_first >= in_second ? first : second;
+        if (!is_live(b->entries[j], now))
+            return 1;
+    return 0;
 }
 
 int neg_seen_has_room(neg_seen *seen, const unsigned char *id, apr_time_t now)
 {
-    int room;
-    roomier(seen, id, now, &room);
-    return room > 0;
+    for (int i = 0; i < PLACES; i++)
+        if (has_room(place(seen, id, i), now))
+            return 1;
+    return 0;
 }
 
-static word *put(bucket *b, uint64_t entry, apr_time_t now)
+/* All look for room in the same order, so that of two who bring the same one finds the other's
+ * where it wanted to write; one who is not found so is found by the look afterwards. */
+static neg_seen_answer put(bucket *b, uint64_t entry, apr_time_t now, word **own)
 {
     for (int j = 0; j < SEEN_BUCKET; j++) {
         uint64_t old = b->entries[j];
-        if (!is_live(old, now) && atomic_compare_exchange_strong(&b->entries[j], &old, entry))
-            return &b->entries[j];
+        if (!is_live(old, now) && atomic_compare_exchange_strong(&b->entries[j], &old, entry)) {
+            *own = &b->entries[j];
+            return NEG_SEEN_NEVER;
+        }
+        if (((old ^ entry) & ~TIME_MASK) == 0 && is_live(old, now))
+            return NEG_SEEN_BEFORE;
     }
-    return NULL;
+    return NEG_SEEN_FULL;
 }
 
 /* Who writes first and looks then cannot miss another who does the same. */
 neg_seen_answer neg_seen_note(neg_seen *seen, const unsigned char *id, apr_time_t now,
                               apr_time_t expiry)
 {
-    int room;
-    word *own;
+    neg_seen_answer answer = NEG_SEEN_FULL;
+    word *own = NULL;
     if (is_noted(seen, id, now, NULL))
         return NEG_SEEN_BEFORE;
-    own = put(roomier(seen, id, now, &room), entry_of(id, expiry), now);
-    if (!own)
-        return NEG_SEEN_FULL;
-    return is_noted(seen, id, now, own) ? NEG_SEEN_BEFORE : NEG_SEEN_NEVER;
+    for (int i = 0; answer == NEG_SEEN_FULL && i < PLACES; i++)
+        answer = put(place(seen, id, i), entry_of(id, expiry), now, &own);
+    if (answer == NEG_SEEN_NEVER && is_noted(seen, id, now, own))
+        return NEG_SEEN_BEFORE;
+    return answer;
 }
 
 apr_time_t neg_seen_overflow(neg_seen *seen)
