@@ -36,7 +36,7 @@ sub machine {
       qw(libkrb5-3 libssl3 libapache2-mod-auth-gssapi);
     my $commit = output('git', '-C', $report->{tree}, 'describe', '--always', '--dirty') =~ s/\s+\z//r;
     my $load = (split ' ', slurp('/proc/loadavg'))[0];
-    return sprintf <<'END', strftime('%Y-%m-%d', gmtime), $commit, $cpu || '?', $cores, $memory / 1048576, output('uname', '-r') =~ s/\s+\z//r, $httpd,
+    return sprintf <<'END', strftime('%Y-%m-%d', gmtime), $commit, $cpu || output('uname', '-m') =~ s/\s+\z//r, $cores, $memory / 1048576, output('uname', '-r') =~ s/\s+\z//r, $httpd,
 %s, commit %s
 machine   %s, %d processors, %.0f GB, Linux %s
 versions  httpd %s (event, one child), MIT krb5 %s, OpenSSL %s, mod_auth_gssapi %s
@@ -124,7 +124,7 @@ set ytics nomirror
 set xtics nomirror
 unset key
 set arrow from $page, graph 0 to $page, graph 1 nohead lw 2 lc rgb "#333333" front
-plot "$dir/performance.dat" using (\$2/2):1:(\$2/2):(0.35):(\$3 ? 0xb0b0b0 : 0x2a6fb0):ytic(4) with boxxyerror lc rgb variable, \\
+plot "$dir/performance.dat" using (\$2/2):1:(\$2/2):(0.35):(\$3 == 1 ? 0xb0b0b0 : 0x2a6fb0):ytic(4) with boxxyerror lc rgb variable, \\
      "" using 2:1:(sprintf(" %.0f", \$2)) with labels left
 END
     close $script;
