@@ -134,6 +134,22 @@ static const char *authorization_of(const neg_attempt *a)
                                                                             : "Authorization");
 }
 
+#define SCHEME_SHOWN 16
+
+/* A secret without a scheme stands in the place of one: what may be a secret is not shown. */
+static neg_outcome refuse_scheme(neg_attempt *a, const neg_credentials *credentials)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    int is_name = *credentials->token68 && strlen(credentials->scheme) <= SCHEME_SHOWN;
+    return neg_attempt_refuse(
+        a, NEG_CAUSE_SCHEME,
+        apr_psprintf(p,
+                     "the client sent credentials of %s%s, which this location does not offer: "
+                     "take user and password out of the URL or the client's configuration",
+                     is_name ? "the scheme " : "no scheme that is known",
+                     is_name ? ap_escape_logitem(p, credentials->scheme) : ""));
+}
+
 static neg_outcome use_credentials(neg_attempt *a, const char *line)
 {
     apr_pool_t *p = neg_attempt_pool(a);
@@ -147,13 +163,7 @@ static neg_outcome use_credentials(neg_attempt *a, const char *line)
                         NULL));
     a->exchange->scheme = neg_scheme_find(a, credentials.scheme);
     if (!a->exchange->scheme)
-        return neg_attempt_refuse(
-            a, NEG_CAUSE_SCHEME,
-            apr_psprintf(p,
-                         "the client sent credentials of the scheme %.32s, which this location "
-                         "does not offer: take user and password out of the URL or the client's "
-                         "configuration",
-                         ap_escape_logitem(p, credentials.scheme)));
+        return refuse_scheme(a, &credentials);
     return a->exchange->scheme->run(a, credentials.token68);
 }
 

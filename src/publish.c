@@ -308,6 +308,8 @@ static int has_outer_space(const char *user)
 const char *neg_publish_user(neg_attempt *a)
 {
     const char *user = user_by_rule(a);
+    if (user && !*user)
+        return refuse_name(a, "it would be empty; see which provider takes a user without a name");
     return user && has_outer_space(user)
                ? refuse_name(a, "it would begin or end with a space; rename the principal")
                : user;

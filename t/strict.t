@@ -213,7 +213,7 @@ my @tokens = (
 );
 my @refusals = (@lines, map { [ @$_[ 0, 1 ], REJECT, negotiate($_->[2]) ] } @tokens);
 
-plan tests => 6 * @refusals + 54;
+plan tests => 6 * @refusals + 55;
 
 my $gate = connection();
 is $gate->get('/nokey/env.pl', Authorization => initiator('alice')->authorization)->status, 500,
@@ -340,6 +340,9 @@ for (
 {
     my $all = NegTest::Log->new($log->file);
     $all->{from} = 0;
+    my $secret = 'a1b2c3d4' x 4;
+    connection()->get('/persist/env.pl', Authorization => $_) for $secret, "$secret x";
+    is scalar(grep { /\Q$secret\E/ } $all->text), 0, 'a secret without a scheme is not shown';
     is_deeply [ $all->crashes ], [], 'nobody died';
     is scalar(grep { index($_, substr $b64, 60, 60) >= 0 } $all->lines), 0, 'no token is in the log';
 }
