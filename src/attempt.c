@@ -167,22 +167,6 @@ static neg_outcome use_credentials(neg_attempt *a, const char *line)
     return a->exchange->scheme->run(a, credentials.token68);
 }
 
-/* Whoever is proven, admitted or not, may show that others use this connection, too. */
-static void note_user(neg_attempt *a)
-{
-    const char *other = neg_conn_note_user(a);
-    if (other)
-        neg_report_aside(
-            a, NEG_CAUSE_CONNECTION,
-            apr_psprintf(
-                neg_attempt_pool(a),
-                "%s and %s take turns on one connection: something between clients and server "
-                "joins them and leaves no trace. Let it add X-Forwarded-For, or write "
-                "AuthNegotiatePersist Off: until this is noticed, requests without a token are "
-                "answered as the user's before",
-                other, a->identity->principal));
-}
-
 /* A password is good again, but it is for the rules of this location to say for what. */
 static neg_outcome use_password_again(neg_attempt *a, const char *line)
 {
@@ -211,8 +195,6 @@ static neg_outcome use_header(neg_attempt *a)
     exchange->failure = a->failure;
     exchange->identity = a->identity;
     a->fresh = a->identity != NULL;
-    if (a->fresh)
-        note_user(a);
     if (exchange->outcome == NEG_REFUSED) {
         neg_conn_forget(a->r);
         if (a->conf->offer == NEG_OFFER_ONCE && exchange->scheme == &neg_negotiate_scheme)

@@ -27,10 +27,7 @@ typedef struct {
     const char *space;    /* where it was begun */
     const char *acceptor; /* with which credential */
     const char *channel;  /* against which its bindings were held; a later leg has none */
-    /* These stay when the rest is forgotten. */
-    int failed;
-    int changes;      /* how often another user than before was proven here */
-    const char *user; /* the last of them, in the connection's own pool */
+    int failed; /* stays when the rest is forgotten */
 } neg_conn;
 
 static neg_conn *find(const request_rec *r)
@@ -114,16 +111,6 @@ static int is_trace(const char *header)
     return strncasecmp(header, prefix, sizeof(prefix) - 1) == 0;
 }
 
-/* A person may take another ticket and go back to the first; who goes on so are several persons. */
-#define CHANGES_MAX 2
-
-/* A stream asks nothing of the connection that carries it, which its thread must not touch. */
-static int is_shared(const request_rec *r)
-{
-    const neg_conn *conn = neg_conn_is_stream(r) ? NULL : find(r);
-    return conn && conn->changes > CHANGES_MAX;
-}
-
 /*
  * Somebody between client and server may put several clients' requests on one connection.
  * mod_remoteip takes the header away that it believed, and the address in it may be the proxy's
@@ -132,8 +119,6 @@ static int is_shared(const request_rec *r)
 int neg_conn_is_direct(const request_rec *r)
 {
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
-    if (is_shared(r))
-        return 0;
     for (int i = 0; i < headers->nelts; i++)
         if (is_trace(APR_ARRAY_IDX(headers, i, apr_table_entry_t).key))
             return 0;
@@ -194,29 +179,6 @@ void neg_conn_forget(const request_rec *r)
     neg_conn *conn = neg_conn_is_stream(r) ? NULL : find(r);
     if (conn)
         clear(conn);
-}
-
-/*
- * Users who take turns on one connection are clients behind something that leaves no trace.  What
- * has been answered is answered; from now on everybody has to send a token.
- *
- * Half-open contexts are still held.  A context is completed only by who has its session key, or by
- * an AP-REQ in the very request that is then granted: another client can disturb an exchange on a
- * connection that it shares, but not complete it.
- */
-const char *neg_conn_note_user(const neg_attempt *a)
-{
-    neg_conn *conn = neg_conn_can_hold(a->r) ? make(a->r) : NULL;
-    const char *before = conn ? conn->user : NULL;
-    int keeps = conn && (conn->identity || neg_conn_may_remember(a));
-    if (!conn || conn->changes > CHANGES_MAX ||
-        (before && strcmp(before, a->identity->principal) == 0))
-        return NULL;
-    conn->user = apr_pstrdup(a->r->connection->pool, a->identity->principal);
-    if (!before || ++conn->changes <= CHANGES_MAX)
-        return NULL;
-    clear(conn);
-    return keeps ? before : NULL;
 }
 
 /* ---- Half-open contexts ---- */

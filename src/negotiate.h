@@ -249,7 +249,7 @@ neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry
 
 /** Whether the request came on a stream of HTTP/2, which is no connection. */
 int neg_conn_is_stream(const request_rec *r);
-/** Whether the client itself, and nobody else, is at the other end, as far as can be seen. */
+/** Whether the client itself is at the other end, as far as can be seen. */
 int neg_conn_is_direct(const request_rec *r);
 /** Whether a context or an identity may be kept on this connection at all (HTTP/1.1, not h2). */
 int neg_conn_can_hold(const request_rec *r);
@@ -269,9 +269,6 @@ neg_context *neg_conn_take(const neg_attempt *a);
 apr_pool_t *neg_conn_renew(const neg_attempt *a);
 void neg_conn_remember(const neg_attempt *a);
 void neg_conn_forget(const request_rec *r);
-/** Notes who has proven an identity.  When users take turns on a connection it never keeps one
- * again.  @return who came before, if this shows it and mattered; else NULL */
-const char *neg_conn_note_user(const neg_attempt *a);
 /** Negotiate failed on this connection (AuthNegotiateOffer once). */
 void neg_conn_note_failed(const request_rec *r);
 /** Negotiate worked, so the client may be offered it again. */

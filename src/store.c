@@ -4,16 +4,17 @@
 
 #include <ap_provider.h>
 #include <ap_socache.h>
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <http_log.h>
 #include <util_mutex.h>
 
-#include "breaker.h"
 #include "negotiate.h"
 
-#define CACHE_NAME "neg-session" /* the providers take 14 characters at most */
-#define ID_LEN     32
-#define USUAL_SIZE 1000
+#define CACHE_NAME    "neg-session" /* the providers take 14 characters at most */
+#define PAUSE_SECONDS 5
+#define ID_LEN        32
+#define USUAL_SIZE    1000
 
 /* What is kept over restarts. */
 typedef struct {
@@ -26,7 +27,7 @@ struct neg_store {
     const ap_socache_provider_t *provider;
     ap_socache_instance_t *instance;
     apr_global_mutex_t *mutex; /* NULL where the provider needs none */
-    neg_breaker breaker;       /* for a server: each child has a copy of its own */
+    apr_uint32_t failed_at;    /* seconds; of this child, whose threads all look at it; 0: never */
 };
 
 /* In this machine's memory or files, and so in need of our mutex; the others are servers. */
@@ -115,25 +116,32 @@ void neg_store_init_child(neg_store *store, server_rec *s, apr_pool_t *pchild)
 
 /* ---- Use ---- */
 
-/* Memory is never away; a server may be silent. */
-static neg_store_result begin(neg_store *store, apr_time_t asked)
+static int is_paused(const neg_store *store)
 {
-    if (store->mutex)
-        return apr_global_mutex_lock(store->mutex) == APR_SUCCESS ? NEG_STORE_OK : NEG_STORE_FAILED;
-    return is_local(store) || neg_breaker_ask(&store->breaker, asked) ? NEG_STORE_OK
-                                                                      : NEG_STORE_PAUSED;
+    apr_uint32_t failed_at = apr_atomic_read32((apr_uint32_t *)&store->failed_at);
+    return failed_at && (apr_uint32_t)apr_time_sec(apr_time_now()) - failed_at < PAUSE_SECONDS;
 }
 
-static neg_store_result end(neg_store *store, apr_time_t asked, apr_status_t rv)
+static neg_store_result result_of(neg_store *store, apr_status_t rv)
 {
-    int answered = rv == APR_SUCCESS || rv == APR_NOTFOUND;
+    if (rv == APR_SUCCESS)
+        return NEG_STORE_OK;
+    if (rv == APR_NOTFOUND)
+        return NEG_STORE_NOTHING;
+    if (!is_local(store)) /* memory is never away: this entry was refused, and others are not */
+        apr_atomic_set32(&store->failed_at, (apr_uint32_t)apr_time_sec(apr_time_now()));
+    return NEG_STORE_FAILED;
+}
+
+static int lock(neg_store *store)
+{
+    return !store->mutex || apr_global_mutex_lock(store->mutex) == APR_SUCCESS;
+}
+
+static void unlock(neg_store *store)
+{
     if (store->mutex)
         apr_global_mutex_unlock(store->mutex);
-    else if (!is_local(store) && answered)
-        neg_breaker_answered(&store->breaker, apr_time_now());
-    else if (!is_local(store))
-        neg_breaker_failed(&store->breaker, asked, apr_time_now());
-    return rv == APR_SUCCESS ? NEG_STORE_OK : answered ? NEG_STORE_NOTHING : NEG_STORE_FAILED;
 }
 
 neg_store_result neg_store_get(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id,
@@ -141,38 +149,41 @@ neg_store_result neg_store_get(neg_store *store, server_rec *s, apr_pool_t *p, n
 {
     unsigned char *data = apr_palloc(p, largest);
     unsigned int len = (unsigned int)largest;
-    apr_time_t asked = apr_time_now();
-    neg_store_result result = begin(store, asked);
     apr_status_t rv;
-    if (result != NEG_STORE_OK)
-        return result;
+    if (is_paused(store))
+        return NEG_STORE_PAUSED;
+    if (!lock(store))
+        return NEG_STORE_FAILED;
     rv =
         store->provider->retrieve(store->instance, s, id.data, (unsigned int)id.len, data, &len, p);
+    unlock(store);
     value->data = data;
     value->len = len;
-    return end(store, asked, rv);
+    return result_of(store, rv);
 }
 
 neg_store_result neg_store_put(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id,
                                neg_bytes value, apr_time_t expiry)
 {
-    apr_time_t asked = apr_time_now();
-    neg_store_result result = begin(store, asked);
     apr_status_t rv;
-    if (result != NEG_STORE_OK)
-        return result;
+    if (is_paused(store))
+        return NEG_STORE_PAUSED;
+    if (!lock(store))
+        return NEG_STORE_FAILED;
     rv = store->provider->store(store->instance, s, id.data, (unsigned int)id.len, expiry,
                                 (unsigned char *)value.data, (unsigned int)value.len, p);
-    return end(store, asked, rv);
+    unlock(store);
+    return result_of(store, rv);
 }
 
 neg_store_result neg_store_remove(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id)
 {
-    apr_time_t asked = apr_time_now();
-    neg_store_result result = begin(store, asked);
     apr_status_t rv;
-    if (result != NEG_STORE_OK)
-        return result;
+    if (is_paused(store))
+        return NEG_STORE_PAUSED;
+    if (!lock(store))
+        return NEG_STORE_FAILED;
     rv = store->provider->remove(store->instance, s, id.data, (unsigned int)id.len, p);
-    return end(store, asked, rv);
+    unlock(store);
+    return result_of(store, rv);
 }

@@ -1,8 +1,8 @@
 /**
  * A cache of httpd's (socache): shmcb in this machine's memory, redis or memcache for many.
  *
- * It is asked by all threads of all children.  A server that is silent is spared for a while
- * (breaker.h), so that not every request waits for it.
+ * It is asked by all threads of all children.  One that fails is left alone for a while, so that
+ * not every request waits for what does not answer.
  */
 #ifndef NEG_STORE_H
 #define NEG_STORE_H
@@ -18,7 +18,7 @@ typedef struct neg_store neg_store;
 typedef enum {
     NEG_STORE_OK,
     NEG_STORE_NOTHING, /**< it has no such entry */
-    NEG_STORE_PAUSED,  /**< it is silent, and is not asked */
+    NEG_STORE_PAUSED,  /**< it has failed a moment ago and is not asked */
     NEG_STORE_FAILED
 } neg_store_result;
 

@@ -6,7 +6,6 @@ use warnings;
 
 use Apache::Test qw(-withtestmore);
 use NegTest;
-use NegTest::Spnego qw(neg_token_init neg_token_resp KRB5);
 use Time::HiRes qw(sleep time);
 use Time::Local 'timegm';
 
@@ -235,34 +234,6 @@ subtest 'a header always starts afresh' => sub {
         $http->closed(0.2) and do { pass "/$name closes the connection"; next };
         isnt user($http->get(env_of('a'))), $ALICE, "alice is gone when bob came to /$name";
     }
-};
-
-# A person may take another ticket; but who lets users take turns on one connection stands between,
-# seen or not.
-subtest 'not for users who take turns' => sub {
-    for my $name (qw(a other-name off bob-only)) {    # proven is proven, admitted or not
-        my $log  = $server->log->mark;
-        my $http = logged_in($name eq 'bob-only' ? 'bob' : 'alice');
-        my ($second, $first) = $name eq 'bob-only' ? qw(alice bob) : qw(bob alice);
-        $http->get(env_of($name), token($_)) for $second, $first, $second;
-        my $r = $http->get(env_of('a'), token($first));
-        is user($r), "$first\@EXAMPLE.TEST", "another user at /$name, and the first comes again";
-        is $r->header('Persistent-Auth'), undef, '... nothing is promised any more';
-        is user($http->get(env_of('a'))), 401, '... nor kept';
-        is user($http->get(env_of('a'), token($second))), "$second\@EXAMPLE.TEST", '... each is served with a token';
-        is user($http->get(env_of('a'))), 401, '... and only so';
-        my $r2 = $http->get(env_of('a'), Authorization => negotiate(neg_token_init(mechs => [KRB5])));
-        is $r2->status, 401, 'an exchange of two legs';
-        is user($http->get(env_of('a'), Authorization => negotiate(neg_token_resp(token => initiator($first, mech => 'krb5')->step)))),
-          "$first\@EXAMPLE.TEST", '... can still be completed';
-        is user($http->get(env_of('a'))), 401, '... and leaves nothing';
-        my @said = $log->wait_for(qr/goes on \(connection\)/);
-        is scalar(@said), 1, 'one line';
-        like $said[0], qr/\Q$second\E\@EXAMPLE.TEST and \Q$first\E\@EXAMPLE.TEST take turns on one connection.*Persist Off/, '... that says what to do';
-    }
-    my $http = logged_in('alice');
-    is user($http->get(env_of('a'), token('alice'))), $ALICE, 'the same user again';
-    is user($http->get(env_of('a'))), $ALICE, '... is no second one';
 };
 
 subtest 'not with somebody between' => sub {

@@ -598,5 +598,5 @@ for my $name (@names) {
         $known{$_} = 1 for <$in> =~ /\bAP_INIT_\w+\(\s*"(\w+)"/g;
     }
     ok delete $known{$_}, "$_ is looked at" for qw(AuthType AuthBasicProvider Require);
-    is_deeply [ sort keys %known ], \@names, 'every directive is in the table of this test';
+    is_deeply [ sort grep { !/Session/ } keys %known ], \@names, 'every directive is in the table of this test, or in t/session.t';
 }
