@@ -140,7 +140,7 @@ static const char *name_of(const neg_groups *groups, const char *sid)
 
 const char *neg_groups_text(apr_pool_t *p, const neg_groups *groups)
 {
-    const char *text = groups ? "" : "SIDs alone";
+    const char *text = groups ? "" : "no names";
     for (; groups; groups = groups->outer)
         for (int i = 0; i < groups->all->nelts; i++) {
             const group *g = APR_ARRAY_IDX(groups->all, i, const group *);
