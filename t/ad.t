@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use Apache::Test qw(-withtestmore);
+use MIME::Base64 'encode_base64';
 use NegTest;
 use NegTest::AD;
 
@@ -64,6 +65,15 @@ LogLevel auth_negotiate:debug
 <Location "/upn">
     AuthNegotiateUser upn
     Require valid-user
+</Location>
+<Location "/password">
+    AuthNegotiateBasicProvider kerberos
+    AuthNegotiateRequireTLS Off
+    AuthNegotiateUser account
+    <RequireAll>
+        Require pac-group Staff
+        Require not pac-group Contractors
+    </RequireAll>
 </Location>
 <Location "/kept">
     AuthNegotiatePersist On
@@ -141,6 +151,15 @@ is get('bob', '/not-alice')->env->{REMOTE_USER}, 'bob', 'bob is bob';
     my $r = $http->get('/kept');
     is $r->env->{NEGOTIATE_SOURCE}, 'connection', '... the identity is kept';
     like $r->env->{NEGOTIATE_GROUPS}, qr/(?:^|;)Staff(?:;|$)/, '... with its groups';
+}
+
+# --- passwords ---------------------------------------------------------------
+
+for my $case ([ 'alice', 'alice', 200 ], [ 'ALICE', 'alice', 200 ], [ 'bob', 'bob', 403 ], [ 'alice', 'bob', 401 ]) {
+    my ($user, $password, $status) = @$case;
+    my $r = http_of()->get('/password', Authorization => 'Basic ' . encode_base64("$user:$password", ''));
+    is $r->status, $status, "the password $password of $user, for a page for a group";
+    is $r->env->{REMOTE_USER}, 'alice', '... is alice' if $status == 200;
 }
 
 # --- tickets without groups --------------------------------------------------

@@ -30,6 +30,7 @@ LogLevel auth_negotiate:info
     AuthName "pac"
     AuthNegotiateKeytab "\@keytab\@"
     AuthNegotiateGroup Editors $DOMAIN-$EDITORS
+    AuthNegotiateSession On
 </LocationMatch>
 <Location "/any">
     Require valid-user
@@ -251,6 +252,24 @@ is_answered 'a resource group of another domain', [ pac(resource_domain => 'S-1-
     $server->log->mark;
     is http(port => $bare)->get('/Not-hidden', $token->())->status, 403, '... and excludes everybody';
     like join("\n", $server->log->ours), qr/was not asked for them.*AuthNegotiateGroup/, '... and the log says what to write';
+}
+
+# --- a session keeps what lets in, what keeps out, and that nothing is known -----
+# (401: a newer ticket may have what is missing)
+
+for my $case (
+    [ 'a group',                [ pac(groups => [$EDITORS]) ],                editors => 200, 'not-editors' => 403 ],
+    [ 'a group for deny only',  [ pac(groups => [ [ $EDITORS, $DENY ] ]) ],   editors => 401, 'not-editors' => 403 ],
+    [ 'no such group',          [ pac() ],                                    editors => 401, 'not-editors' => 200 ],
+    [ 'no PAC',                 [],                                           editors => 403, 'not-editors' => 403 ],
+) {
+    my ($what, $pac, %want) = @$case;
+    my $gss = NegTest::Initiator->new(ccache => ticket(@$pac));
+    my $r   = http(port => $server->port)->get('/any', Authorization => $gss->authorization);
+    my ($cookie) = ($r->header('Set-Cookie') || '') =~ /^([^;]+)/;
+    ok $cookie, "$what: a session";
+    is_deeply { map { $_ => http(port => $server->port)->get("/$_", Cookie => $cookie)->status } keys %want }, \%want,
+      '... says the same as the ticket';
 }
 
 # --- attributes --------------------------------------------------------------
