@@ -72,9 +72,9 @@ static neg_exchange *exchange_of(request_rec *r)
 static const char *space_of(request_rec *r, apr_pool_t *p)
 {
     const char *name = ap_auth_name(r);
-    return apr_psprintf(p, "%s://%s:%u %s",
-                        r->proxyreq == PROXYREQ_PROXY ? "proxy" : ap_http_scheme(r),
-                        r->server->server_hostname, (unsigned)r->server->port, name ? name : "");
+    return apr_pstrcat(p, r->proxyreq == PROXYREQ_PROXY ? "proxy" : ap_http_scheme(r), "://",
+                       r->server->server_hostname, ":", apr_itoa(p, r->server->port), " ",
+                       name ? name : "", NULL);
 }
 
 neg_attempt *neg_attempt_begin(request_rec *r)

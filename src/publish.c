@@ -19,7 +19,7 @@ static const char *gss_name(const view *v)
 
 static const char *gss_session_expiration(const view *v)
 {
-    return apr_psprintf(v->pool, "%" APR_TIME_T_FMT, apr_time_sec(v->identity->expires));
+    return apr_off_t_toa(v->pool, (apr_off_t)apr_time_sec(v->identity->expires));
 }
 
 static const char *negotiate_mech(const view *v)

@@ -27,6 +27,7 @@
 #include <strings.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -148,12 +149,14 @@ static void make_authorizations(void)
 static void open_connection(connection *c)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(opt.port)};
+    struct timeval patience = {30, 0};
     int on = 1;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
         bench_die("no connection to port %d: %s", opt.port, strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     if (opt.tls) {
         c->ssl = SSL_new(opt.tls);
         SSL_set_fd(c->ssl, c->fd);
@@ -213,7 +216,7 @@ static void read_answer(connection *c)
         int got = c->ssl ? SSL_read(c->ssl, answer + have, (int)(ANSWER_MAX - have))
                          : (int)recv(c->fd, answer + have, ANSWER_MAX - have, 0);
         if (got <= 0)
-            bench_die("the server closed a connection");
+            bench_die("%s: the server closed a connection, or says nothing", opt.path);
         have += got;
         answer[have] = '\0';
         want = answer_length();

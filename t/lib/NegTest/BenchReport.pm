@@ -28,7 +28,7 @@ sub text {
 
 sub machine {
     my ($report) = @_;
-    my ($cpu) = first_line('/proc/cpuinfo', qr/^model name\s*:\s*(.*)/);
+    my ($cpu) = first_line('/proc/cpuinfo', qr/^model name\s*:\s*(.*)/m);
     my $cores = () = (slurp('/proc/cpuinfo') =~ /^processor/mg);
     my ($memory) = first_line('/proc/meminfo', qr/^MemTotal:\s*(\d+)/);
     my ($httpd) = output(httpd_program(), '-v') =~ m{Apache/(\S+)};
