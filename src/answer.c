@@ -80,6 +80,12 @@ static int challenge(const neg_attempt *a, const neg_scheme *failed)
 
 /* ---- Outcomes ---- */
 
+static int ask_for_patience(request_rec *r)
+{
+    apr_table_setn(r->err_headers_out, "Retry-After", "10");
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
 /* Only the client itself can change to HTTP/1.1; a proxy would make a 502 of it. */
 static int wants_http_1_1(const neg_attempt *a)
 {
@@ -116,8 +122,7 @@ static int refuse(neg_attempt *a)
         send_token(a, a->r);
         return HTTP_FORBIDDEN;
     case NEG_BLAME_BUSY:
-        apr_table_setn(a->r->err_headers_out, "Retry-After", "10");
-        return HTTP_SERVICE_UNAVAILABLE;
+        return ask_for_patience(a->r);
     default:
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -164,11 +169,13 @@ static void send_cookie(const neg_attempt *a, request_rec *r)
     a->exchange->cookie = NULL;
 }
 
-int neg_answer_logout(neg_attempt *a)
+int neg_answer_logout(neg_attempt *a, int ended)
 {
     request_rec *r = a->r;
     send_cookie(a, answered(r));
     apr_table_setn(answered(r)->err_headers_out, "Cache-Control", "no-store");
+    if (!ended)
+        return ask_for_patience(r);
     ap_set_content_type(r, "text/plain; charset=utf-8");
     ap_rputs("You are logged out.\n", r);
     return OK;

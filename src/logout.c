@@ -53,6 +53,7 @@ int neg_session_fixups(request_rec *r)
 int neg_session_logout(request_rec *r)
 {
     neg_attempt *a;
+    int ended;
     if (!r->handler || strcmp(r->handler, "negotiate-logout") != 0)
         return DECLINED;
     r->allowed |= (AP_METHOD_BIT << M_GET) | (AP_METHOD_BIT << M_POST);
@@ -62,7 +63,7 @@ int neg_session_logout(request_rec *r)
         return HTTP_BAD_REQUEST;
     a = neg_attempt_begin(r);
     neg_session_hide_cookies(a);
-    neg_session_end(a);
+    ended = neg_session_end(a);
     neg_conn_forget(r);
-    return neg_answer_logout(a);
+    return neg_answer_logout(a, ended);
 }

@@ -281,8 +281,9 @@ int neg_conn_has_failed(const request_rec *r);
 int neg_answer(neg_attempt *a, neg_outcome outcome);
 /** Asks a known client for a newer ticket.  @return whether it can be asked */
 int neg_answer_ask_again(const neg_attempt *a);
-/** Of the logout handler: 200, and a->exchange->cookie.  @return what a handler has to return */
-int neg_answer_logout(neg_attempt *a);
+/** Of the logout handler: a->exchange->cookie, and 200 or, where a session could not be ended, 503.
+ * @return what a handler has to return */
+int neg_answer_logout(neg_attempt *a, int ended);
 /** note_auth_failure hook: the challenges for a 401 that another module answers. */
 int neg_answer_note_failure(request_rec *r, const char *auth_type);
 

@@ -10,60 +10,39 @@
  * different), not the token, which can be wrapped again.
  */
 
-#include <ap_socache.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <openssl/sha.h>
-#include <util_mutex.h>
 
 #include "apreq.h"
-#include "breaker.h"
 #include "negotiate.h"
+#include "store.h"
 
-#define MUTEX_TYPE "auth-negotiate-replay"
-#define CACHE_NAME "neg-replay" /* the providers take 14 characters at most */
+static const unsigned char mark[] = {1};
+static const neg_store_use use = {"neg-replay", "auth-negotiate-replay", sizeof(mark), 8};
 
 struct neg_replay {
     neg_replay_kind kind;
     int or_local;     /* while the store is gone, krb5's own cache is enough */
     const char *text; /* as configured */
-    const ap_socache_provider_t *provider;
-    ap_socache_instance_t *instance;
-    apr_global_mutex_t *mutex; /* where the provider needs one */
-    neg_breaker breaker;       /* for a server: each child has a copy of its own */
+    neg_store *store; /* of NEG_REPLAY_STORE */
 };
-
-/* In this machine's memory or files, and so in need of our mutex; the others are servers. */
-static int is_local(const ap_socache_provider_t *provider)
-{
-    return (provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) != 0;
-}
 
 /* ---- Configuration ---- */
 
 static const char *create_store(cmd_parms *cmd, neg_replay *replay, const char *text)
 {
-    const char *colon = strchr(text, ':');
-    const char *name = colon ? apr_pstrmemdup(cmd->pool, text, (apr_size_t)(colon - text)) : text;
-    const char *why;
-
+    const char *why = neg_store_create(cmd, &use, text, &replay->store);
     replay->kind = NEG_REPLAY_STORE;
-    replay->provider =
-        ap_lookup_provider(AP_SOCACHE_PROVIDER_GROUP, name, AP_SOCACHE_PROVIDER_VERSION);
-    if (!replay->provider)
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateReplayCache: \"%s\" is no cache that is loaded; write "
-                            "default, none, or a provider such as shmcb or redis:host:port, whose "
-                            "module (mod_socache_%s) a LoadModule line before this one loads",
-                            name, name);
-    if (!is_local(replay->provider) && strchr(text, ','))
+    if (why)
+        return apr_psprintf(cmd->pool, "AuthNegotiateReplayCache: %s. Or write default, or none",
+                            why);
+    if (!neg_store_is_local(replay->store) && strchr(text, ','))
         return apr_psprintf(cmd->pool,
                             "AuthNegotiateReplayCache %s: name one server; of several, the one "
                             "that has seen a token may be gone when another is asked for it",
                             text);
-    why = replay->provider->create(&replay->instance, colon ? colon + 1 : NULL, cmd->temp_pool,
-                                   cmd->pool);
-    return why ? apr_psprintf(cmd->pool, "AuthNegotiateReplayCache %s: %s", text, why) : NULL;
+    return NULL;
 }
 
 const char *neg_replay_set(cmd_parms *cmd, void *ignored, const char *text, const char *otherwise)
@@ -96,30 +75,17 @@ const char *neg_replay_text(const neg_server *server)
 
 /* ---- Life of the store ---- */
 
+static neg_store *store_of(server_rec *s)
+{
+    const neg_replay *replay = neg_config_server(s)->replay;
+    return replay ? replay->store : NULL;
+}
+
 int neg_replay_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     (void)plog;
     (void)ptemp;
-    return ap_mutex_register(pconf, MUTEX_TYPE, NULL, APR_LOCK_DEFAULT, 0) == APR_SUCCESS
-               ? OK
-               : HTTP_INTERNAL_SERVER_ERROR;
-}
-
-static int open_store(neg_replay *replay, server_rec *s, apr_pool_t *pconf)
-{
-    struct ap_socache_hints hints = {SHA256_DIGEST_LENGTH, 1, apr_time_from_sec(60)};
-    apr_status_t rv;
-    if (is_local(replay->provider)) {
-        rv = ap_global_mutex_create(&replay->mutex, NULL, MUTEX_TYPE, NULL, s, pconf, 0);
-        if (rv != APR_SUCCESS)
-            return HTTP_INTERNAL_SERVER_ERROR; /* httpd has said why */
-    }
-    rv = replay->provider->init(replay->instance, CACHE_NAME, &hints, s, pconf);
-    if (rv == APR_SUCCESS)
-        return OK;
-    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, rv, s,
-                 "AuthNegotiateReplayCache %s cannot be opened", replay->text);
-    return HTTP_INTERNAL_SERVER_ERROR;
+    return neg_store_register(pconf, &use);
 }
 
 int neg_replay_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers)
@@ -128,96 +94,15 @@ int neg_replay_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
         return OK;
-    for (server_rec *s = servers; s; s = s->next) {
-        neg_replay *replay = neg_config_server(s)->replay;
-        int inherited = s != servers && replay == neg_config_server(servers)->replay;
-        if (replay && replay->kind == NEG_REPLAY_STORE && !inherited) {
-            int status = open_store(replay, s, pconf);
-            if (status != OK)
-                return status;
-        }
-    }
-    return OK;
+    return neg_store_open(servers, pconf, store_of);
 }
 
 void neg_replay_init_child(apr_pool_t *pchild, server_rec *servers)
 {
-    for (server_rec *s = servers; s; s = s->next) {
-        neg_replay *replay = neg_config_server(s)->replay;
-        int inherited = s != servers && replay == neg_config_server(servers)->replay;
-        if (replay && replay->mutex && !inherited &&
-            apr_global_mutex_child_init(&replay->mutex, apr_global_mutex_lockfile(replay->mutex),
-                                        pchild) != APR_SUCCESS)
-            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                         "the mutex of AuthNegotiateReplayCache cannot be opened in a child");
-    }
+    neg_store_init_child(servers, pchild, store_of);
 }
 
 /* ---- Seen before? ---- */
-
-typedef enum {
-    SEEN_NEVER,
-    SEEN_BEFORE,
-    SEEN_UNKNOWN /* the store does not answer */
-} seen;
-
-/* Looks and notes.  Where the provider is in this machine's memory this is one step under its
- * mutex; two nodes that ask a remote one in the same instant may both be told "never". */
-static seen look_and_note(const neg_attempt *a, neg_replay *replay, const unsigned char *id,
-                          apr_time_t expiry)
-{
-    apr_pool_t *p = neg_attempt_pool(a);
-    server_rec *s = a->r->server;
-    unsigned char mark = 1;
-    unsigned char found[8];
-    unsigned int len = sizeof(found);
-    apr_status_t rv =
-        replay->provider->retrieve(replay->instance, s, id, SHA256_DIGEST_LENGTH, found, &len, p);
-    if (rv == APR_SUCCESS)
-        return SEEN_BEFORE;
-    if (rv != APR_NOTFOUND)
-        return SEEN_UNKNOWN;
-    rv =
-        replay->provider->store(replay->instance, s, id, SHA256_DIGEST_LENGTH, expiry, &mark, 1, p);
-    return rv == APR_SUCCESS ? SEEN_NEVER : SEEN_UNKNOWN;
-}
-
-static seen ask_memory(const neg_attempt *a, neg_replay *replay, const unsigned char *id,
-                       apr_time_t expiry)
-{
-    seen result;
-    if (apr_global_mutex_lock(replay->mutex) != APR_SUCCESS)
-        return SEEN_UNKNOWN;
-    result = look_and_note(a, replay, id, expiry);
-    apr_global_mutex_unlock(replay->mutex);
-    return result;
-}
-
-/* One that is known to be silent is not asked: SEEN_UNKNOWN, at once. */
-static seen ask_server(const neg_attempt *a, neg_replay *replay, const unsigned char *id,
-                       apr_time_t expiry)
-{
-    apr_time_t asked = apr_time_now();
-    apr_uint32_t failed_for;
-    seen result;
-    if (!neg_breaker_ask(&replay->breaker, asked))
-        return SEEN_UNKNOWN;
-    result = look_and_note(a, replay, id, expiry);
-    if (result == SEEN_UNKNOWN)
-        neg_breaker_failed(&replay->breaker, asked, apr_time_now());
-    else if ((failed_for = neg_breaker_answered(&replay->breaker, apr_time_now())))
-        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, a->r,
-                      "the shared replay cache %s answers again, after %u seconds in which this "
-                      "process got no answer",
-                      replay->text, failed_for);
-    return result;
-}
-
-static seen ask_store(const neg_attempt *a, neg_replay *replay, const unsigned char *id,
-                      apr_time_t expiry)
-{
-    return replay->mutex ? ask_memory(a, replay, id, expiry) : ask_server(a, replay, id, expiry);
-}
 
 static neg_outcome store_is_gone(neg_attempt *a, const neg_replay *replay)
 {
@@ -242,7 +127,9 @@ neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry
 {
     neg_replay *replay = a->server->replay;
     neg_ap_req parsed;
-    unsigned char id[SHA256_DIGEST_LENGTH];
+    unsigned char hash[NEG_STORE_ID];
+    neg_bytes id = {hash, sizeof(hash)};
+    neg_bytes value = {mark, sizeof(mark)};
     if (!replay || replay->kind != NEG_REPLAY_STORE)
         return NEG_UNKNOWN;
     if (neg_ap_req_parse(ap_req, &parsed) != NULL)
@@ -250,11 +137,12 @@ neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry
                                   "GSSAPI accepted the token, but it is not in the form (DER) in "
                                   "which its authenticator can be found and looked up in "
                                   "AuthNegotiateReplayCache");
-    SHA256(parsed.authenticator.data, parsed.authenticator.len, id);
-    switch (ask_store(a, replay, id, expiry)) {
-    case SEEN_NEVER:
+    SHA256(parsed.authenticator.data, parsed.authenticator.len, hash);
+    switch (neg_store_put(replay->store, a->r->server, neg_attempt_pool(a), id, value, expiry,
+                          NEG_STORE_NEW)) {
+    case NEG_STORE_OK:
         return NEG_UNKNOWN;
-    case SEEN_BEFORE:
+    case NEG_STORE_THERE:
         return neg_attempt_refuse(a, NEG_CAUSE_REPLAY,
                                   "this very token has been used before, here or at another node: "
                                   "either somebody sends a captured token again, or a client or "

@@ -18,7 +18,10 @@
 #include "cookie.h"
 #include "session.h"
 
-#define TRIED_MAX 4 /* cookies of one name: for another Path or Domain */
+/* Cookies of one name that are looked at: for another Path or Domain, or planted by who can set
+ * some for this host. */
+#define COOKIES_MAX  64
+#define SESSIONS_MAX 4 /* those of them that our key has sealed: a store may be asked for each */
 
 /* A session is renewed when this part of its time without a request has gone: each answer with a
  * new cookie would keep caches from all of them. */
@@ -50,16 +53,16 @@ static const neg_identity *without_ccache(const neg_attempt *a, const neg_identi
 }
 
 /* Any session of the client's that goes on. */
-static const char *examine_times(neg_attempt *a, const char *text, neg_live *l)
+static const char *examine_times(neg_attempt *a, neg_live *l)
 {
-    const char *why = neg_session_open_cookie(a, text, l);
+    const char *why = neg_session_read(a, l);
     return why ? why : lapsed(a, &l->session, apr_time_now());
 }
 
 /* One that lets the client in here. */
-static const char *examine(neg_attempt *a, const char *text, neg_live *l)
+static const char *examine(neg_attempt *a, neg_live *l)
 {
-    const char *why = examine_times(a, text, l);
+    const char *why = examine_times(a, l);
     if (why)
         return why;
     if (l->session.identity->ccache && !neg_ccache_is_kept(l->session.identity->ccache))
@@ -67,17 +70,34 @@ static const char *examine(neg_attempt *a, const char *text, neg_live *l)
     return neg_permits(a->conf, a->acceptor_key, a->space, l->session.identity);
 }
 
-/* The first of the client's cookies that is good enough. */
-static int find_session(neg_attempt *a, neg_live *l,
-                        const char *(*look)(neg_attempt *, const char *, neg_live *))
+/* The client's cookies of this space, one after the other. */
+typedef struct {
+    int looked_at, unsealed;
+} cookies;
+
+/* @return whether there is another one that our key has sealed */
+static int next_session(neg_attempt *a, cookies *c, neg_live *l)
 {
     apr_pool_t *p = neg_attempt_pool(a);
     const char *name = neg_session_cookie_name(a);
-    const char *text;
-    for (int i = 0; a->exchange->cookies && i < TRIED_MAX &&
-                    (text = neg_cookie_find(p, a->exchange->cookies, name, i));
-         i++) {
-        const char *why = look(a, text, l);
+    const char *text, *why;
+    while (a->exchange->cookies && c->looked_at < COOKIES_MAX && c->unsealed < SESSIONS_MAX &&
+           (text = neg_cookie_find(p, a->exchange->cookies, name, c->looked_at++))) {
+        if ((why = neg_session_unseal(a, text, l)) == NULL) {
+            c->unsealed++;
+            return 1;
+        }
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "a session cookie is not used: %s", why);
+    }
+    return 0;
+}
+
+/* The first that is good enough. */
+static int find_session(neg_attempt *a, neg_live *l, const char *(*look)(neg_attempt *, neg_live *))
+{
+    cookies c = {0, 0};
+    while (next_session(a, &c, l)) {
+        const char *why = look(a, l);
         if (!why)
             return 1;
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "a session cookie is not used: %s", why);
@@ -153,21 +173,29 @@ static void sweep(const neg_attempt *a, const char *directory)
         neg_ccaches_sweep_sessions(neg_attempt_pool(a), directory);
 }
 
+static const char *hash_text(apr_pool_t *p, const void *data, apr_size_t len, int bytes)
+{
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    SHA256(data, len, hash);
+    return apr_pescape_hex(p, hash, bytes, 0);
+}
+
 /* The tickets stay where they are, under a name that lasts: only where the session can be ended. */
 static const char *keep_ccache(neg_attempt *a, const neg_live *l)
 {
     apr_pool_t *p = neg_attempt_pool(a);
     const neg_identity *identity = a->identity;
-    unsigned char hash[SHA256_DIGEST_LENGTH];
+    neg_ccache_session session;
     const char *kept = NULL, *why;
     if (!identity->ccache || !neg_session_store_of(a))
         return NULL;
     sweep(a, identity->ccache_dir);
-    SHA256(l->id.data, l->id.len, hash);
-    why =
-        neg_ccache_keep(p, identity->ccache, identity->ccache_dir, l->session.ends,
-                        neg_config_timeouts(a->conf).idle, apr_pescape_hex(p, hash, 16, 0), &kept);
-    if (why)
+    session.directory = identity->ccache_dir;
+    session.ends = l->session.ends;
+    session.idle = neg_config_timeouts(a->conf).idle;
+    session.owner = hash_text(p, identity->principal, strlen(identity->principal), 8);
+    session.name = hash_text(p, l->id.data, l->id.len, 16);
+    if ((why = neg_ccache_keep(p, identity->ccache, &session, &kept)))
         neg_report_aside(a, NEG_CAUSE_DELEGATION, why);
     return kept;
 }
@@ -234,18 +262,17 @@ neg_outcome neg_session_recall(neg_attempt *a)
     return NEG_GRANTED;
 }
 
-void neg_session_end(neg_attempt *a)
+int neg_session_end(neg_attempt *a)
 {
-    apr_pool_t *p = neg_attempt_pool(a);
-    const char *name = neg_session_cookie_name(a);
-    const char *text;
+    cookies c = {0, 0};
     neg_live l;
-    for (int i = 0; a->exchange->cookies && i < TRIED_MAX &&
-                    (text = neg_cookie_find(p, a->exchange->cookies, name, i));
-         i++)
-        if (a->server->session_keys && neg_session_open_cookie(a, text, &l) == NULL)
-            neg_session_forget(a, &l);
+    int ended = 1;
+    while (a->server->session_keys && next_session(a, &c, &l)) {
+        neg_session_read(a, &l); /* for the tickets; without it they end by themselves */
+        ended &= neg_session_forget(a, &l);
+    }
     if (a->exchange->session)
-        neg_session_forget(a, a->exchange->session);
+        ended &= neg_session_forget(a, a->exchange->session);
     neg_session_write_cookie(a, NULL, 0);
+    return ended;
 }

@@ -38,25 +38,28 @@ void neg_session_init_child(apr_pool_t *pchild, server_rec *servers);
 
 /* ---- sessioncookie.c: a session as a cookie and as a record, and back ---- */
 
-#define NEG_SESSION_ID 32 /**< length of its number in a store */
+#define NEG_SESSION_ID NEG_STORE_ID /**< length of its number in a store */
 
 typedef struct neg_live {
-    neg_session session;
-    neg_bytes id; /**< its number in the store; empty without one */
+    neg_bytes id;        /**< its number in the store; empty without one */
+    neg_bytes record;    /**< what the cookie has sealed, or the store */
+    neg_session session; /**< the same, read */
 } neg_live;
 
 /** The name of this location's cookie. */
 const char *neg_session_cookie_name(const neg_attempt *a);
 /** NULL: there is none, the cookie has it all. */
 neg_store *neg_session_store_of(const neg_attempt *a);
-/** What the value of a cookie has sealed.  @return NULL, or a sentence why it is good for nothing
- */
-const char *neg_session_open_cookie(neg_attempt *a, const char *value, neg_live *l);
+/** Opens the value of a cookie; no store is asked.
+ * @return NULL, or a sentence why it is good for nothing */
+const char *neg_session_unseal(neg_attempt *a, const char *value, neg_live *l);
+/** Reads what was unsealed, from the store if it is there.  @return NULL, or a sentence why not */
+const char *neg_session_read(neg_attempt *a, neg_live *l);
 /** Keeps a session, or its renewal; the cookie for the answer is written where one is needed.
  * @return whether it could be kept */
 int neg_session_save(neg_attempt *a, const neg_live *l, int renewal);
-/** Removes its record and the client's tickets. */
-void neg_session_forget(neg_attempt *a, const neg_live *l);
+/** Removes its record and the client's tickets.  @return 0 when the store has not done so */
+int neg_session_forget(neg_attempt *a, const neg_live *l);
 /** @param value NULL deletes the cookie */
 void neg_session_write_cookie(neg_attempt *a, const char *value, apr_time_t ends);
 
@@ -66,9 +69,9 @@ void neg_session_write_cookie(neg_attempt *a, const char *value, apr_time_t ends
 neg_outcome neg_session_recall(neg_attempt *a);
 /** After a fresh grant: begins a session, unless the client has one that is as good. */
 void neg_session_begin(neg_attempt *a);
-/** Ends the client's session in a's protection space, and writes the cookie that deletes its own.
- */
-void neg_session_end(neg_attempt *a);
+/** Ends the client's sessions in a's protection space, and writes the cookie that deletes its own.
+ * @return 0 when one of them may go on, since the store does not answer */
+int neg_session_end(neg_attempt *a);
 
 /* ---- logout.c: what is seen of cookies elsewhere, and the handler that ends sessions ---- */
 

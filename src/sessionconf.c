@@ -10,15 +10,16 @@
 #include <http_core.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
-#include <util_mutex.h>
 
 #include "cookie.h"
 #include "seal.h"
 #include "session.h"
 
-#define MUTEX_TYPE   "auth-negotiate-session"
 #define RETAINED_KEY "auth_negotiate:session-key"
 #define LONGEST      apr_time_from_sec(400L * 24 * 3600) /* what browsers keep a cookie at most */
+
+static const neg_store_use use = {"neg-session", "auth-negotiate-session", 1000,
+                                  NEG_RECORD_MAX + NEG_SEAL_OVERHEAD};
 
 /* ---- AuthNegotiateSessionTimeout ---- */
 
@@ -250,7 +251,7 @@ const char *neg_session_set_store(cmd_parms *cmd, void *ignored, const char *tex
     neg_config_server(cmd->server)->session_place = place;
     place->text = text;
     if (strcasecmp(text, "cookie") != 0)
-        why = neg_store_create(cmd, text, &place->store);
+        why = neg_store_create(cmd, &use, text, &place->store);
     return why ? apr_psprintf(cmd->pool,
                               "AuthNegotiateSessionStore: %s. Or write cookie: then the cookie "
                               "itself holds the session",
@@ -265,21 +266,17 @@ const char *neg_session_store_text(const neg_server *server)
 
 /* ---- Life ---- */
 
+static neg_store *store_of(server_rec *s)
+{
+    const neg_session_place *place = neg_config_server(s)->session_place;
+    return place ? place->store : NULL;
+}
+
 int neg_session_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     (void)plog;
     (void)ptemp;
-    return ap_mutex_register(pconf, MUTEX_TYPE, NULL, APR_LOCK_DEFAULT, 0) == APR_SUCCESS
-               ? OK
-               : HTTP_INTERNAL_SERVER_ERROR;
-}
-
-/* Its own store: not one that it has from the main server. */
-static neg_store *own_store(server_rec *s, server_rec *servers)
-{
-    neg_session_place *place = neg_config_server(s)->session_place;
-    int inherited = s != servers && place == neg_config_server(servers)->session_place;
-    return place && !inherited ? place->store : NULL;
+    return neg_store_register(pconf, &use);
 }
 
 int neg_session_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers)
@@ -294,22 +291,13 @@ int neg_session_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
                      "OpenSSL has no random bytes for a session key");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    for (server_rec *s = servers; s; s = s->next) {
-        neg_store *store = own_store(s, servers);
-        int status = store ? neg_store_open(store, s, pconf, MUTEX_TYPE) : OK;
-        if (status != OK)
-            return status;
+    for (server_rec *s = servers; s; s = s->next)
         if (!neg_config_server(s)->session_keys)
             neg_config_server(s)->session_keys = made;
-    }
-    return OK;
+    return neg_store_open(servers, pconf, store_of);
 }
 
 void neg_session_init_child(apr_pool_t *pchild, server_rec *servers)
 {
-    for (server_rec *s = servers; s; s = s->next) {
-        neg_store *store = own_store(s, servers);
-        if (store)
-            neg_store_init_child(store, s, pchild);
-    }
+    neg_store_init_child(servers, pchild, store_of);
 }

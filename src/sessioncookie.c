@@ -132,8 +132,8 @@ static void report_store(neg_attempt *a, const char *what)
 static const char *fetch(neg_attempt *a, neg_bytes id, neg_bytes *record)
 {
     neg_bytes sealed;
-    switch (neg_store_get(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), id,
-                          NEG_RECORD_MAX + NEG_SEAL_OVERHEAD, &sealed)) {
+    switch (
+        neg_store_get(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), id, &sealed)) {
     case NEG_STORE_OK:
         return unseal(a, seal_of_record, id, sealed, record);
     case NEG_STORE_NOTHING:
@@ -146,15 +146,18 @@ static const char *fetch(neg_attempt *a, neg_bytes id, neg_bytes *record)
     }
 }
 
-static int keep(neg_attempt *a, const neg_live *l, neg_bytes record)
+/* A renewal that comes while the session is ended must not bring it back. */
+static int keep(neg_attempt *a, const neg_live *l, neg_bytes record, int renewal)
 {
     neg_bytes sealed;
     if (seal(a, seal_of_record, l->id, record, &sealed) != NULL)
         return 0;
     switch (neg_store_put(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), l->id, sealed,
-                          l->session.idle_at + apr_time_from_sec(2))) {
+                          l->session.idle_at + apr_time_from_sec(2),
+                          renewal ? NEG_STORE_KNOWN : NEG_STORE_ANY)) {
     case NEG_STORE_OK:
         return 1;
+    case NEG_STORE_NOTHING:
     case NEG_STORE_PAUSED:
         return 0;
     default:
@@ -166,34 +169,52 @@ static int keep(neg_attempt *a, const neg_live *l, neg_bytes record)
     }
 }
 
-/* A session that ends takes its record and the client's tickets with it. */
-void neg_session_forget(neg_attempt *a, const neg_live *l)
+/*
+ * Of a server that is gone httpd's modules say that it has no such entry, as of one that is there:
+ * only what it takes shows that the session is over.
+ */
+static int remove_record(neg_attempt *a, neg_bytes id)
 {
-    if (l->id.len)
-        neg_store_remove(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), l->id);
-    if (l->session.identity->ccache)
+    static const unsigned char over[] = {0};
+    neg_bytes value = {over, sizeof(over)};
+    neg_store *store = neg_session_store_of(a);
+    apr_pool_t *p = neg_attempt_pool(a);
+    neg_store_result result = neg_store_put(store, a->r->server, p, id, value,
+                                            apr_time_now() + apr_time_from_sec(2), NEG_STORE_ANY);
+    if (result == NEG_STORE_FAILED)
+        report_store(a, "the store does not answer, and a session in it goes on");
+    if (result != NEG_STORE_OK)
+        return 0;
+    neg_store_remove(store, a->r->server, p, id);
+    return 1;
+}
+
+/* A session that ends takes its record and the client's tickets with it. */
+int neg_session_forget(neg_attempt *a, const neg_live *l)
+{
+    if (l->session.identity && l->session.identity->ccache)
         neg_ccache_drop(l->session.identity->ccache);
+    return l->id.len == 0 || remove_record(a, l->id);
 }
 
 /* ---- From a cookie to a session ---- */
 
-static const char *find_record(neg_attempt *a, const char *text, neg_live *l, neg_bytes *record)
+const char *neg_session_unseal(neg_attempt *a, const char *text, neg_live *l)
 {
     neg_bytes sealed;
     const char *why = *text ? neg_token_decode(neg_attempt_pool(a), text, &sealed) : "it is empty";
-    l->id = no_id;
+    memset(l, 0, sizeof(*l));
     if (why || !neg_session_store_of(a))
-        return why ? why : unseal(a, seal_of_record, no_id, sealed, record);
+        return why ? why : unseal(a, seal_of_record, no_id, sealed, &l->record);
     if ((why = unseal(a, seal_of_id, no_id, sealed, &l->id)) != NULL)
         return why;
-    return l->id.len == NEG_SESSION_ID ? fetch(a, l->id, record) : "it is of another length";
+    return l->id.len == NEG_SESSION_ID ? NULL : "it is of another length";
 }
 
-const char *neg_session_open_cookie(neg_attempt *a, const char *text, neg_live *l)
+const char *neg_session_read(neg_attempt *a, neg_live *l)
 {
-    neg_bytes record;
-    const char *why = find_record(a, text, l, &record);
-    return why ? why : neg_record_read(neg_attempt_pool(a), record, &l->session);
+    const char *why = l->id.len ? fetch(a, l->id, &l->record) : NULL;
+    return why ? why : neg_record_read(neg_attempt_pool(a), l->record, &l->session);
 }
 
 /* ---- From a session to a cookie ---- */
@@ -229,7 +250,7 @@ int neg_session_save(neg_attempt *a, const neg_live *l, int renewal)
         report_store(a, "a session has more to keep than any store takes");
         return 0;
     }
-    if (neg_session_store_of(a) && !keep(a, l, record))
+    if (neg_session_store_of(a) && !keep(a, l, record, renewal))
         return 0;
     if (neg_session_store_of(a) && renewal && !neg_config_cookie(a->conf).max_age)
         return 1; /* the client has it already */

@@ -1,20 +1,15 @@
-/* A cache of httpd's (socache), with a mutex where it needs one, and patience with its failures. */
+/* A cache of httpd's (socache), with a mutex where it needs one, and patience with its silence. */
 
 #include "store.h"
 
 #include <ap_provider.h>
 #include <ap_socache.h>
-#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <http_log.h>
 #include <util_mutex.h>
 
+#include "breaker.h"
 #include "negotiate.h"
-
-#define CACHE_NAME    "neg-session" /* the providers take 14 characters at most */
-#define PAUSE_SECONDS 5
-#define ID_LEN        32
-#define USUAL_SIZE    1000
 
 /* What is kept over restarts. */
 typedef struct {
@@ -24,14 +19,15 @@ typedef struct {
 
 struct neg_store {
     const char *text; /* as configured */
+    const neg_store_use *use;
     const ap_socache_provider_t *provider;
     ap_socache_instance_t *instance;
     apr_global_mutex_t *mutex; /* NULL where the provider needs none */
-    apr_uint32_t failed_at;    /* seconds; of this child, whose threads all look at it; 0: never */
+    neg_breaker breaker;       /* for a server: each child has a copy of its own */
 };
 
-/* In this machine's memory or files, and so in need of our mutex; the others are servers. */
-static int is_local(const neg_store *store)
+/* Those need our mutex; the others are servers. */
+int neg_store_is_local(const neg_store *store)
 {
     return (store->provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) != 0;
 }
@@ -42,12 +38,14 @@ static const char *arguments(const char *text)
     return colon ? colon + 1 : NULL;
 }
 
-const char *neg_store_create(cmd_parms *cmd, const char *text, neg_store **made)
+const char *neg_store_create(cmd_parms *cmd, const neg_store_use *use, const char *text,
+                             neg_store **made)
 {
     const char *name = apr_pstrmemdup(cmd->pool, text, strcspn(text, ":"));
     neg_store *store = apr_pcalloc(cmd->pool, sizeof(*store));
     const char *why;
     store->text = text;
+    store->use = use;
     store->provider =
         ap_lookup_provider(AP_SOCACHE_PROVIDER_GROUP, name, AP_SOCACHE_PROVIDER_VERSION);
     if (!store->provider)
@@ -56,9 +54,9 @@ const char *neg_store_create(cmd_parms *cmd, const char *text, neg_store **made)
                             "redis:host:port, whose module (mod_socache_%s) a LoadModule line "
                             "before this one loads",
                             name, name);
-    why = store->provider->create(&store->instance, arguments(text), cmd->temp_pool, cmd->pool);
     *made = store;
-    return why;
+    why = store->provider->create(&store->instance, arguments(text), cmd->temp_pool, cmd->pool);
+    return why ? apr_psprintf(cmd->pool, "%s: %s", text, why) : NULL;
 }
 
 const char *neg_store_text(const neg_store *store)
@@ -68,10 +66,18 @@ const char *neg_store_text(const neg_store *store)
 
 /* ---- Life ---- */
 
+int neg_store_register(apr_pool_t *pconf, const neg_store_use *use)
+{
+    return ap_mutex_register(pconf, use->mutex, NULL, APR_LOCK_DEFAULT, 0) == APR_SUCCESS
+               ? OK
+               : HTTP_INTERNAL_SERVER_ERROR;
+}
+
 static int open_instance(neg_store *store, server_rec *s, apr_pool_t *p)
 {
-    struct ap_socache_hints hints = {ID_LEN, USUAL_SIZE, apr_time_from_sec(3600)};
-    apr_status_t rv = store->provider->init(store->instance, CACHE_NAME, &hints, s, p);
+    struct ap_socache_hints hints = {NEG_STORE_ID, (unsigned int)store->use->usual,
+                                     apr_time_from_sec(3600)};
+    apr_status_t rv = store->provider->init(store->instance, store->use->cache, &hints, s, p);
     if (rv == APR_SUCCESS)
         return OK;
     ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, rv, s, "the cache %s cannot be opened",
@@ -79,15 +85,17 @@ static int open_instance(neg_store *store, server_rec *s, apr_pool_t *p)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* Its memory and its mutex live as long as the parent process. */
-static int open_shared(neg_store *store, server_rec *s, apr_pool_t *pconf, const char *mutex)
+/* Its memory and its mutex live as long as the parent process, for the same server. */
+static int open_shared(neg_store *store, server_rec *s, apr_pool_t *pconf)
 {
     apr_pool_t *p = s->process->pool;
-    const char *key = apr_pstrcat(pconf, "auth_negotiate:", mutex, ":", store->text, NULL);
+    const char *key = apr_psprintf(pconf, "auth_negotiate:%s:%s:%s:%u", store->use->mutex,
+                                   store->text, s->is_virtual ? s->server_hostname : "", s->port);
     shared *kept = ap_retained_data_get(key);
     if (!kept) {
         const char *why = store->provider->create(&store->instance, arguments(store->text), p, p);
-        if (why || ap_global_mutex_create(&store->mutex, NULL, mutex, NULL, s, p, 0) != APR_SUCCESS)
+        if (why || ap_global_mutex_create(&store->mutex, NULL, store->use->mutex, NULL, s, p, 0) !=
+                       APR_SUCCESS)
             return HTTP_INTERNAL_SERVER_ERROR; /* httpd has said why */
         if (open_instance(store, s, p) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
@@ -100,90 +108,131 @@ static int open_shared(neg_store *store, server_rec *s, apr_pool_t *pconf, const
     return OK;
 }
 
-int neg_store_open(neg_store *store, server_rec *s, apr_pool_t *pconf, const char *mutex)
+/* Not one that a virtual host has from the main server. */
+static neg_store *own_store(server_rec *s, server_rec *servers, neg_store_finder find)
 {
-    return is_local(store) ? open_shared(store, s, pconf, mutex) : open_instance(store, s, pconf);
+    neg_store *store = find(s);
+    return s != servers && store == find(servers) ? NULL : store;
 }
 
-void neg_store_init_child(neg_store *store, server_rec *s, apr_pool_t *pchild)
+int neg_store_open(server_rec *servers, apr_pool_t *pconf, neg_store_finder find)
 {
-    if (store->mutex &&
-        apr_global_mutex_child_init(&store->mutex, apr_global_mutex_lockfile(store->mutex),
-                                    pchild) != APR_SUCCESS)
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "the mutex of the cache %s cannot be opened",
-                     store->text);
+    for (server_rec *s = servers; s; s = s->next) {
+        neg_store *store = own_store(s, servers, find);
+        int status = !store                      ? OK
+                     : neg_store_is_local(store) ? open_shared(store, s, pconf)
+                                                 : open_instance(store, s, pconf);
+        if (status != OK)
+            return status;
+    }
+    return OK;
+}
+
+void neg_store_init_child(server_rec *servers, apr_pool_t *pchild, neg_store_finder find)
+{
+    for (server_rec *s = servers; s; s = s->next) {
+        neg_store *store = own_store(s, servers, find);
+        if (store && store->mutex &&
+            apr_global_mutex_child_init(&store->mutex, apr_global_mutex_lockfile(store->mutex),
+                                        pchild) != APR_SUCCESS)
+            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                         "the mutex of the cache %s cannot be opened in a child", store->text);
+    }
 }
 
 /* ---- Use ---- */
 
-static int is_paused(const neg_store *store)
+/* One use of the store by one thread. */
+typedef struct {
+    neg_store *store;
+    server_rec *s;
+    apr_pool_t *p;
+    neg_bytes id;
+    apr_time_t asked;
+} use;
+
+static neg_store_result begin(use *u)
 {
-    apr_uint32_t failed_at = apr_atomic_read32((apr_uint32_t *)&store->failed_at);
-    return failed_at && (apr_uint32_t)apr_time_sec(apr_time_now()) - failed_at < PAUSE_SECONDS;
+    u->asked = apr_time_now();
+    if (u->store->mutex)
+        return apr_global_mutex_lock(u->store->mutex) == APR_SUCCESS ? NEG_STORE_OK
+                                                                     : NEG_STORE_FAILED;
+    return neg_breaker_ask(&u->store->breaker, u->asked) ? NEG_STORE_OK : NEG_STORE_PAUSED;
 }
 
-static neg_store_result result_of(neg_store *store, apr_status_t rv)
+/* Memory is never away: what it does not take is that value alone. */
+static neg_store_result end(use *u, neg_store_result result)
 {
-    if (rv == APR_SUCCESS)
-        return NEG_STORE_OK;
-    if (rv == APR_NOTFOUND)
-        return NEG_STORE_NOTHING;
-    if (!is_local(store)) /* memory is never away: this entry was refused, and others are not */
-        apr_atomic_set32(&store->failed_at, (apr_uint32_t)apr_time_sec(apr_time_now()));
-    return NEG_STORE_FAILED;
+    apr_uint32_t failed_for;
+    if (u->store->mutex) {
+        apr_global_mutex_unlock(u->store->mutex);
+    } else if (result == NEG_STORE_FAILED) {
+        neg_breaker_failed(&u->store->breaker, u->asked, apr_time_now());
+    } else if ((failed_for = neg_breaker_answered(&u->store->breaker, apr_time_now()))) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, u->s,
+                     "the cache %s (%s) answers again, after %u seconds in which this process got "
+                     "no answer",
+                     u->store->text, u->store->use->cache, failed_for);
+    }
+    return result;
 }
 
-static int lock(neg_store *store)
+static neg_store_result result_of(apr_status_t rv)
 {
-    return !store->mutex || apr_global_mutex_lock(store->mutex) == APR_SUCCESS;
+    return rv == APR_SUCCESS    ? NEG_STORE_OK
+           : rv == APR_NOTFOUND ? NEG_STORE_NOTHING
+                                : NEG_STORE_FAILED;
 }
 
-static void unlock(neg_store *store)
+static neg_store_result retrieve(use *u, neg_bytes *value)
 {
-    if (store->mutex)
-        apr_global_mutex_unlock(store->mutex);
+    unsigned char *data = apr_palloc(u->p, u->store->use->largest);
+    unsigned int len = (unsigned int)u->store->use->largest;
+    apr_status_t rv = u->store->provider->retrieve(u->store->instance, u->s, u->id.data,
+                                                   (unsigned int)u->id.len, data, &len, u->p);
+    value->data = data;
+    value->len = len;
+    return result_of(rv);
+}
+
+/* @return OK where the entry may be written, THERE or NOTHING where not, or FAILED */
+static neg_store_result look(use *u, neg_store_which which)
+{
+    neg_bytes before;
+    neg_store_result found = which == NEG_STORE_ANY ? NEG_STORE_OK : retrieve(u, &before);
+    if (which == NEG_STORE_NEW && found == NEG_STORE_OK)
+        return NEG_STORE_THERE;
+    return which == NEG_STORE_NEW && found == NEG_STORE_NOTHING ? NEG_STORE_OK : found;
 }
 
 neg_store_result neg_store_get(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id,
-                               apr_size_t largest, neg_bytes *value)
+                               neg_bytes *value)
 {
-    unsigned char *data = apr_palloc(p, largest);
-    unsigned int len = (unsigned int)largest;
-    apr_status_t rv;
-    if (is_paused(store))
-        return NEG_STORE_PAUSED;
-    if (!lock(store))
-        return NEG_STORE_FAILED;
-    rv =
-        store->provider->retrieve(store->instance, s, id.data, (unsigned int)id.len, data, &len, p);
-    unlock(store);
-    value->data = data;
-    value->len = len;
-    return result_of(store, rv);
+    use u = {store, s, p, id, 0};
+    neg_store_result result = begin(&u);
+    return result == NEG_STORE_OK ? end(&u, retrieve(&u, value)) : result;
 }
 
 neg_store_result neg_store_put(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id,
-                               neg_bytes value, apr_time_t expiry)
+                               neg_bytes value, apr_time_t expiry, neg_store_which which)
 {
-    apr_status_t rv;
-    if (is_paused(store))
-        return NEG_STORE_PAUSED;
-    if (!lock(store))
-        return NEG_STORE_FAILED;
-    rv = store->provider->store(store->instance, s, id.data, (unsigned int)id.len, expiry,
-                                (unsigned char *)value.data, (unsigned int)value.len, p);
-    unlock(store);
-    return result_of(store, rv);
+    use u = {store, s, p, id, 0};
+    neg_store_result result = begin(&u);
+    if (result != NEG_STORE_OK)
+        return result;
+    if ((result = look(&u, which)) == NEG_STORE_OK)
+        result = result_of(store->provider->store(store->instance, s, id.data, (unsigned int)id.len,
+                                                  expiry, (unsigned char *)value.data,
+                                                  (unsigned int)value.len, p));
+    return end(&u, result);
 }
 
 neg_store_result neg_store_remove(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id)
 {
-    apr_status_t rv;
-    if (is_paused(store))
-        return NEG_STORE_PAUSED;
-    if (!lock(store))
-        return NEG_STORE_FAILED;
-    rv = store->provider->remove(store->instance, s, id.data, (unsigned int)id.len, p);
-    unlock(store);
-    return result_of(store, rv);
+    use u = {store, s, p, id, 0};
+    neg_store_result result = begin(&u);
+    return result == NEG_STORE_OK
+               ? end(&u, result_of(store->provider->remove(store->instance, s, id.data,
+                                                           (unsigned int)id.len, p)))
+               : result;
 }

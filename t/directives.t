@@ -152,7 +152,7 @@ my %DIRECTIVES = (
             Default            => 'twice',
         ],
         wrong => [
-            'no-such-cache'    => qr/is no cache that is loaded; write default, none, or a provider/,
+            'no-such-cache'    => qr/is no cache that is loaded; write a provider .* Or write default, or none/,
             'default or-local' => qr/go with a shared cache/,
             'shmcb or-nothing' => qr/write or-refuse .* or or-local/,
             q()                => qr/takes 1-2 arguments/,

@@ -186,12 +186,12 @@ CONF
 for (
     [ 'nothing'                      => qr/"nothing" is no cache that is loaded.*LoadModule/ ],
     [ 'dbm:/x'                       => qr/"dbm" is no cache that is loaded.*mod_socache_dbm/ ],
-    [ 'shmcb:/x(nonsense)'           => qr/AuthNegotiateReplayCache shmcb:\S+: / ],
+    [ 'shmcb:/x(nonsense)'           => qr/AuthNegotiateReplayCache: shmcb:\S+: / ],
     [ 'shmcb or-else'                => qr/write or-refuse .* or or-local/ ],
     [ 'none or-local'                => qr/go with a shared cache/ ],
     [ 'default or-refuse'            => qr/go with a shared cache/ ],
-    [ 'redis'                        => qr/AuthNegotiateReplayCache redis: /, 'redis' ],
-    [ 'memcache:'                    => qr/AuthNegotiateReplayCache memcache:: /, 'memcache' ],
+    [ 'redis'                        => qr/AuthNegotiateReplayCache: redis: /, 'redis' ],
+    [ 'memcache:'                    => qr/AuthNegotiateReplayCache: memcache:: /, 'memcache' ],
     [ 'redis:127.0.0.1:1,127.0.0.1:2' => qr/name one server/, 'redis' ],
 ) {
     my ($value, $advice, $provider) = @$_;

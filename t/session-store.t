@@ -81,6 +81,17 @@ sub logs_out {
     is user(get($server, env_of('a'), @other)), $ALICE, '... another goes on';
 }
 
+# By another host of the domain, say, with a longer Path, so that they come first.
+sub resists_planted_cookies {
+    my ($server) = @_;
+    my ($real)   = (login($server))[1];
+    my ($name)   = $real =~ /^([^=]+)/;
+    my $all      = join '; ', (map { "$name=planted$_" } 1 .. 10), $real;
+    is user(get($server, env_of('a'), Cookie => $all)), $ALICE, 'planted cookies do not hide the session';
+    get($server, '/logout/', Cookie => $all);
+    is user(get($server, env_of('a'), Cookie => $real)), 401, '... nor keep it from being ended';
+}
+
 SKIP: {
     skip 'this httpd has no mod_socache_shmcb', 1 if !-e NegTest::Httpd::apxs('LIBEXECDIR') . '/mod_socache_shmcb.so';
     subtest 'shmcb' => sub {
@@ -91,6 +102,7 @@ SKIP: {
         is get($server, env_of('a'), @cookie)->header('Set-Cookie'), undef, '... and is not repeated';
         is user(get($server, env_of('short'), @cookie)), 401, '... not for another AuthName';
         logs_out($server);
+        resists_planted_cookies($server);
         ok $server->restart(graceful => 1), 'a graceful restart';
         is user(get($server, env_of('a'), @cookie)), $ALICE, '... and the session lives on';
         ok $server->restart, 'a restart';
@@ -134,6 +146,14 @@ SKIP: {
         ok $server->restart, '... are';
         wait_until(sub { !kept() }, 10);
         is_deeply [ kept() ], [], '... removed when a child starts';
+        my $log = $server->log->mark;
+        login($server, 'tickets', delegate => 1) for 1 .. 18;
+        is scalar(kept()), 16, 'one user keeps so many and no more';
+        like join("\n", $log->wait_for(qr/goes on \(delegation\)/)), qr/16 sessions with this user's tickets.*keeps no cookie/,
+          '... which is told';
+        is user(get($server, env_of('tickets'), token('bob', delegate => 1))), 'bob@EXAMPLE.TEST', 'another user';
+        is scalar(kept()), 17, '... has his own';
+        unlink kept();
         is_deeply [ grep { !/session/ } glob "$tickets/krb5cc_*" ], [], 'and nothing else is left';
     };
 }
@@ -177,15 +197,20 @@ for my $provider (qw(redis memcache)) {
                 is $r->header('Set-Cookie'), undef, '... without a session';
             }
             cmp_ok time - $begin, '<', 10, '... soon';
-            is get($servers[0], '/logout/', Cookie => $ours)->status, 200, 'logout is no error';
+            $r = get($servers[0], '/logout/', Cookie => $ours);
+            is $r->status, 503, 'logout: it cannot be said that the session has ended';
+            ok $r->header('Retry-After'), '... and when to try again';
+            like +($r->header('Set-Cookie'))[0], qr/=; Path=.*Max-Age=0/, '... the client forgets it all the same';
             my @told = $servers[0]->log->text =~ /\[auth_negotiate:error\].*session-store/g;
             cmp_ok scalar @told, '>=', 1, 'the log has it';
             my @children = $servers[0]->children;
             cmp_ok scalar @told, '<=', scalar @children, '... once for each child';
             $store->start;
-            my $back;
-            wait_until(sub { ($back = (login($servers[0]))[1]) ne '' }, 40);
-            is user(get($servers[0], env_of('a'), Cookie => $back)), $ALICE, 'the store is back: sessions again';
+            my $back = sub {    # connections of before fail, each once
+                my $cookie = (login($servers[0]))[1];
+                return $cookie ne '' && user(get($servers[0], env_of('a'), Cookie => $cookie)) eq $ALICE;
+            };
+            ok wait_until($back, 40), 'the store is back: sessions again';
             $_->stop for @servers;
             $store->stop;
         };

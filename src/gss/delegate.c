@@ -89,7 +89,7 @@ static file *note_file(apr_pool_t *p, neg_ccaches *all, char *path)
 /* ---- What a killed child has left ---- */
 
 #define PREFIX  "krb5cc_negotiate_" /* then the child's pid, and six characters */
-#define SESSION "krb5cc_session_"   /* then its end and how long it may be idle, and its own name */
+#define SESSION "krb5cc_session_"   /* then END_IDLE_OWNER-NAME */
 
 /* Of a process that is no more.  At its start a process has none of its own: what has its number is
  * of another that had it before, as after each restart of a container. */
@@ -134,6 +134,20 @@ int neg_ccaches_sweep_sessions(apr_pool_t *p, const char *directory)
             removed++;
     apr_dir_close(dir);
     return removed;
+}
+
+static int count_kept(apr_pool_t *p, const char *directory, const char *owner)
+{
+    apr_dir_t *dir;
+    apr_finfo_t entry;
+    const char *part = apr_pstrcat(p, "_", owner, "-", NULL);
+    int count = 0;
+    if (apr_dir_open(&dir, directory, p) != APR_SUCCESS)
+        return 0;
+    while (apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS)
+        count += strncmp(entry.name, SESSION, strlen(SESSION)) == 0 && strstr(entry.name, part);
+    apr_dir_close(dir);
+    return count;
 }
 
 int neg_ccaches_sweep(apr_pool_t *p, const char *directory)
@@ -214,13 +228,19 @@ const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_c
 
 /* ---- As long as a session ---- */
 
-const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const char *directory,
-                            apr_time_t ends, apr_interval_time_t idle, const char *session,
+const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const neg_ccache_session *session,
                             const char **kept)
 {
     const char *path =
-        apr_psprintf(p, "%s/" SESSION "%" APR_TIME_T_FMT "_%" APR_TIME_T_FMT "_%s", directory,
-                     apr_time_sec(ends) + 1, apr_time_sec(idle) + 1, session);
+        apr_psprintf(p, "%s/" SESSION "%" APR_TIME_T_FMT "_%" APR_TIME_T_FMT "_%s-%s",
+                     session->directory, apr_time_sec(session->ends) + 1,
+                     apr_time_sec(session->idle) + 1, session->owner, session->name);
+    if (count_kept(p, session->directory, session->owner) >= NEG_CCACHES_KEPT_MAX)
+        return apr_psprintf(p,
+                            "there are %d sessions with this user's tickets in %s already, so a "
+                            "new one is without: see who logs in again and again and keeps no "
+                            "cookie, or shorten AuthNegotiateSessionTimeout",
+                            NEG_CCACHES_KEPT_MAX, session->directory);
     if (strncmp(ccache, "FILE:", 5) != 0 || link(ccache + 5, path) != 0)
         return apr_psprintf(p, "%s cannot be kept as %s: %s", ccache, path, strerror(errno));
     *kept = apr_pstrcat(p, "FILE:", path, NULL);

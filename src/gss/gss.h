@@ -234,14 +234,25 @@ typedef struct {
 const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_ccache_place *place,
                              const char **ccache);
 
+/** The session that a ccache is to live as long as. */
+typedef struct {
+    const char *directory;
+    apr_time_t ends;
+    apr_interval_time_t idle;
+    const char
+        *owner; /**< the same for all sessions of one user; letters and digits, like the name */
+    const char *name; /**< unlike every other */
+} neg_ccache_session;
+
+/** What one user, who may keep no cookie and begin sessions without end, can leave on the disk. */
+#define NEG_CCACHES_KEPT_MAX 16
+
 /**
  * Gives the file of a stored ccache a second name, which its pool does not end: a session's.
- * @param session makes the name unlike every other; letters and digits
- * @param kept    FILE:path
- * @return NULL, or a sentence in p
+ * @param kept FILE:path
+ * @return NULL, or a sentence in p; also when the user has NEG_CCACHES_KEPT_MAX already
  */
-const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const char *directory,
-                            apr_time_t ends, apr_interval_time_t idle, const char *session,
+const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const neg_ccache_session *session,
                             const char **kept);
 /** Whether it is a session's and still there: sessions may have been begun at another machine. */
 int neg_ccache_is_kept(const char *ccache);

@@ -1,50 +1,4 @@
-#include "testing.h"
-
-#include "token.h"
-
-/* ---- tokens by hand ------------------------------------------------------------------------ */
-
-#define SPNEGO_OID  DER(0x06, BYTES("\x2b\x06\x01\x05\x05\x02"))
-#define KRB5_OID    DER(0x06, BYTES("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"))
-#define MS_KRB5_OID DER(0x06, BYTES("\x2a\x86\x48\x82\xf7\x12\x01\x02\x02"))
-#define NTLM_OID    DER(0x06, BYTES("\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a"))
-#define IAKERB_OID  DER(0x06, BYTES("\x2b\x06\x01\x05\x02\x05"))
-#define NEGOEX_OID  DER(0x06, BYTES("\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x1e"))
-#define U2U_OID     DER(0x06, BYTES("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x03"))
-
-#define NTLMSSP BYTES("NTLMSSP\0\1\0\0\0\x97\x82\x08\xe2")
-
-/** To classify, an AP-REQ is a tag and contents; 0x81 of them need a long length. */
-static neg_bytes ap_req(void)
-{
-    unsigned char *contents = apr_palloc(pool, 0x81);
-
-    memset(contents, 0x30, 0x81);
-    return DER(0x6e, ((neg_bytes){contents, 0x81}));
-}
-
-static neg_bytes framed(neg_bytes oid, neg_bytes inner)
-{
-    return DER(0x60, oid, inner);
-}
-
-static neg_bytes krb5(void)
-{
-    return framed(KRB5_OID, JOIN(BYTES("\1\0"), ap_req()));
-}
-
-#define MECH_LIST(...)      DER(0xa0, DER(0x30, __VA_ARGS__))
-#define MECH_TOKEN(...)     DER(0xa2, DER(0x04, __VA_ARGS__))
-#define NEG_TOKEN_INIT(...) framed(SPNEGO_OID, DER(0xa0, DER(0x30, __VA_ARGS__)))
-#define NEG_TOKEN_RESP(...) DER(0xa1, DER(0x30, __VA_ARGS__))
-#define NEG_STATE(literal)  DER(0xa0, DER(0x0a, BYTES(literal)))
-
-/** What browsers send: both OIDs of Kerberos, NEGOEX, NTLM, and an AP-REQ. */
-static neg_bytes browser(void)
-{
-    return NEG_TOKEN_INIT(MECH_LIST(MS_KRB5_OID, KRB5_OID, NEGOEX_OID, NTLM_OID),
-                          MECH_TOKEN(krb5()));
-}
+#include "tokens.h"
 
 static void is(neg_bytes token, neg_token_kind kind, neg_bytes wanted_ap_req)
 {
@@ -70,25 +24,6 @@ static void refuses(neg_bytes token, const char *part)
     assert_int_equal(got.kind, NEG_TOKEN_IAKERB);
     assert_same_bytes(got.ap_req, BYTES("untouched"));
     heap_free(copy);
-}
-
-/** The same where these mechanisms are accepted. */
-static neg_token reads(neg_bytes token, unsigned int mechs)
-{
-    neg_token got = {.kind = NEG_TOKEN_OTHER};
-    const char *error = neg_token_classify(token, mechs, &got);
-
-    if (error) {
-        fail_msg("refused: %s", error);
-    }
-    return got;
-}
-
-static void refuses_for(unsigned int mechs, neg_bytes token, const char *part)
-{
-    neg_token got;
-
-    assert_says(neg_token_classify(token, mechs, &got), part);
 }
 
 /* ---- tokens of one mechanism --------------------------------------------------------------- */
@@ -397,78 +332,6 @@ static void any_changed_byte_is_harmless(void **state)
                       keeps_its_promises);
 }
 
-/* ---- NTLM, where it is accepted ------------------------------------------------------------- */
-
-#define BOTH (NEG_MECH_KRB5 | NEG_MECH_NTLMSSP)
-
-static neg_bytes ntlm_negotiate(void)
-{
-    return JOIN(NTLMSSP, BYTES("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), BYTES("\x0a\0\0\0\0\0\0\x0f"));
-}
-
-static neg_bytes ntlm_nobody(void)
-{
-    unsigned char *fields = apr_pcalloc(pool, 60);
-
-    return JOIN(BYTES("NTLMSSP\0\3\0\0\0"), ((neg_bytes){fields, 60}));
-}
-
-static void takes_ntlm_where_accepted(void **state)
-{
-    neg_token got;
-
-    (void)state;
-    got = reads(ntlm_negotiate(), BOTH);
-    assert_int_equal(got.kind, NEG_TOKEN_NTLM_INIT);
-    assert_int_equal(got.mech, NEG_MECH_NTLMSSP);
-    assert_int_equal(got.ntlm.type, NEG_NTLM_NEGOTIATE);
-    got = reads(ntlm_nobody(), BOTH);
-    assert_int_equal(got.kind, NEG_TOKEN_NTLM_NEXT);
-    assert_true(got.ntlm.anonymous);
-    got = reads(NEG_TOKEN_INIT(MECH_LIST(NTLM_OID), MECH_TOKEN(ntlm_negotiate())), BOTH);
-    assert_int_equal(got.kind, NEG_TOKEN_SPNEGO_INIT);
-    assert_int_equal(got.mech, NEG_MECH_NTLMSSP);
-    assert_int_equal(got.ntlm.type, NEG_NTLM_NEGOTIATE);
-    got = reads(NEG_TOKEN_RESP(MECH_TOKEN(ntlm_nobody())), BOTH);
-    assert_int_equal(got.kind, NEG_TOKEN_SPNEGO_NEXT);
-    assert_int_equal(got.mech, NEG_MECH_NTLMSSP);
-    refuses_for(BOTH, NTLMSSP, "end too early");
-    refuses_for(BOTH, NEG_TOKEN_RESP(MECH_TOKEN(NTLMSSP)), "end too early");
-    refuses_for(BOTH, NEG_TOKEN_INIT(MECH_LIST(NTLM_OID), MECH_TOKEN(NTLMSSP)), "end too early");
-    refuses_for(BOTH, NEG_TOKEN_INIT(MECH_LIST(NTLM_OID), MECH_TOKEN(krb5())), "no NTLM message");
-    refuses_for(BOTH, NEG_TOKEN_INIT(MECH_LIST(NTLM_OID), MECH_TOKEN(NOTHING)), "no NTLM message");
-    refuses_for(BOTH, NEG_TOKEN_INIT(MECH_LIST(NTLM_OID), MECH_TOKEN(ntlm_nobody())),
-                "last message");
-    refuses_for(BOTH, NEG_TOKEN_INIT(MECH_LIST(KRB5_OID, NTLM_OID), MECH_TOKEN(ntlm_negotiate())),
-                "no Kerberos token");
-}
-
-/** As GSSAPI does: the first of the client's that is accepted. */
-static void chooses_for_the_client(void **state)
-{
-    (void)state;
-    assert_int_equal(reads(NEG_TOKEN_INIT(MECH_LIST(NTLM_OID, KRB5_OID)), BOTH).mech,
-                     NEG_MECH_NTLMSSP);
-    assert_int_equal(reads(NEG_TOKEN_INIT(MECH_LIST(NEGOEX_OID, MS_KRB5_OID, NTLM_OID)), BOTH).mech,
-                     NEG_MECH_KRB5);
-    assert_int_equal(reads(NEG_TOKEN_INIT(MECH_LIST(NTLM_OID, KRB5_OID)), NEG_MECH_KRB5).mech,
-                     NEG_MECH_KRB5);
-    assert_int_equal(reads(browser(), NEG_MECH_NTLMSSP).mech, NEG_MECH_NTLMSSP);
-    assert_int_equal(reads(browser(), BOTH).mech, NEG_MECH_KRB5);
-}
-
-static void refuses_kerberos_where_it_is_not_accepted(void **state)
-{
-    (void)state;
-    assert_int_equal(reads(krb5(), NEG_MECH_NTLMSSP).kind, NEG_TOKEN_OTHER);
-    assert_int_equal(reads(ap_req(), NEG_MECH_NTLMSSP).kind, NEG_TOKEN_OTHER);
-    assert_int_equal(
-        reads(NEG_TOKEN_INIT(MECH_LIST(KRB5_OID), MECH_TOKEN(krb5())), NEG_MECH_NTLMSSP).kind,
-        NEG_TOKEN_OTHER);
-    assert_int_equal(reads(NEG_TOKEN_RESP(MECH_TOKEN(krb5())), NEG_MECH_NTLMSSP).kind,
-                     NEG_TOKEN_OTHER);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,9 +355,6 @@ int main(void)
         TEST(the_reject_token_is_as_specified),
         TEST(every_cut_is_refused),
         TEST(any_changed_byte_is_harmless),
-        TEST(takes_ntlm_where_accepted),
-        TEST(chooses_for_the_client),
-        TEST(refuses_kerberos_where_it_is_not_accepted),
     };
 
     return RUN(tests);
