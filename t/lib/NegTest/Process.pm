@@ -72,6 +72,7 @@ sub start {
         owner  => $$,
         name   => $opt{name} || $command->[0],
         output => $opt{output},
+        before => $opt{before_stop},
     }, $class;
     return $running{$pid} = $self;
 }
@@ -93,7 +94,8 @@ sub output { $_[0]{output} ? _slurp($_[0]{output}) : '' }
 sub stop {
     my ($self, $signal) = @_;
     return if !$self->{pid} || $self->{owner} != $$;
-    kill $signal || 'TERM', $self->{pid};
+    $self->{before}->($self->{pid}) if $self->{before} && !$signal && $self->alive;
+    kill $signal || 'TERM', $self->{pid} if $self->{pid};
     if (!wait_until(sub { !$self->alive }, 15)) {
         kill KILL => -$self->{pid};
         waitpid $self->{pid}, 0;
@@ -180,5 +182,6 @@ NegTest::Process - run and stop child processes
 
     my $p = NegTest::Process->start(['krb5kdc', '-n'], output => $logfile);
     $p->pid; $p->alive; $p->output; $p->stop;   # stopped at exit in any case
+    # before_stop => sub { my ($pid) = @_; ... } prepares it for that
 
 =cut

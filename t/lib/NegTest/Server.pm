@@ -114,6 +114,7 @@ sub try_to_start {
         [ @{ $self->{under} }, $self->_command(@{ $self->{under} } ? '-X' : '-DFOREGROUND') ],
         env    => $self->{env},
         output => "$self->{dir}/output",
+        before_stop => \&end_children,
     );
     wait_until(sub { !$self->{process}->alive || $self->_is_ready }, START_SECONDS);
     return $self->{process}->alive && $self->_is_ready;
@@ -135,10 +136,7 @@ sub said {
 
 sub stop {
     my ($self) = @_;
-    if ($self->running) {
-        end_children($self->pid);
-        $self->{process}->stop;
-    }
+    $self->{process}->stop if $self->running;
     return $self;
 }
 
