@@ -14,7 +14,7 @@ use NegTest::Log;
 use NegTest::Ports 'free_port';
 use NegTest::Process qw(run wait_until);
 
-use constant { START_SECONDS => 30, GRACEFUL_SECONDS => 5 };
+use constant { START_SECONDS => 30, GRACEFUL_SECONDS => 5, REST_SECONDS => 0.3 };
 
 my $T_DIR = abs_path(dirname(__FILE__) . '/../..');
 my $count = 0;
@@ -140,14 +140,15 @@ sub stop {
     return $self;
 }
 
-# At SIGTERM the event MPM closes its workers' sockets from another thread, and
-# crashes when a worker is just giving one back. At SIGWINCH children let them end;
-# what stays is mod_cgid's daemon.
+# At SIGTERM the event MPM closes its workers' sockets from another thread, and crashes when a worker
+# is just giving one back; a child of prefork's leaves from within the signal's handler, whatever it
+# was doing. At SIGWINCH children let what they do end. What stays is mod_cgid's daemon, and with
+# prefork children whose connection is kept open, which are at rest.
 sub end_children {
     my ($parent) = @_;
-    return if !_is_event();
+    my ($stay, $seconds) = _is_event() ? (1, GRACEFUL_SECONDS) : (0, REST_SECONDS);
     kill WINCH => $parent;
-    wait_until(sub { (my @left = children_of($parent)) <= 1 }, GRACEFUL_SECONDS);
+    wait_until(sub { (my @left = children_of($parent)) <= $stay }, $seconds);
     return;
 }
 
