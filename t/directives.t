@@ -9,9 +9,11 @@ use Apache::Test qw(-withtestmore);
 use Digest::SHA 'sha256';
 use MIME::Base64 qw(decode_base64 encode_base64);
 use NegTest;
-use NegTest::Httpd 'httpd_user';
+use NegTest::Httpd qw(httpd_user mpm);
 use NegTest::Keytab qw(read_keytab write_keytab);
 use NegTest::Stage;
+
+plan skip_all => 'it is the same with every MPM' if mpm() eq 'prefork';
 
 my $www    = keytab('directives');
 my $delegated = stage_dir() . '/directives';

@@ -9,7 +9,9 @@ use File::Basename qw(basename dirname);
 use File::Find 'find';
 use MIME::Base64 'encode_base64';
 use NegTest;
-use NegTest::Httpd qw(apxs httpd_user);
+use NegTest::Httpd qw(apxs httpd_user mpm);
+
+plan skip_all => 'it is the same with every MPM' if mpm() eq 'prefork';
 
 use constant LINES_MAX => 420;
 

@@ -9,9 +9,11 @@ use POSIX ();
 
 use Apache::Test qw(-withtestmore);
 use NegTest;
-use NegTest::Httpd 'httpd_user';
+use NegTest::Httpd qw(httpd_user mpm);
 use NegTest::Keytab qw(write_keytab entry AES128);
 use NegTest::Stage;
+
+plan skip_all => 'it is the same with every MPM' if mpm() eq 'prefork';
 
 plan tests => 132;
 
