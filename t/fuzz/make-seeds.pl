@@ -171,6 +171,13 @@ my %seeds = (
         'base64url' => 'Bearer a-._~+/Z09=',
         'spaces'    => " \tNegotiate  YIIB\t",
     },
+    userpass => {
+        'plain'    => encode_base64('alice:secret', ''),
+        'colons'   => encode_base64('alice:se:cr:et', ''),
+        'empty'    => encode_base64(':', ''),
+        'nul'      => encode_base64("alice:sec\0ret", ''),
+        'no-colon' => encode_base64('alice', ''),
+    },
 );
 
 for my $target (sort keys %seeds) {
