@@ -293,9 +293,26 @@ static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cre
     return major;
 }
 
+/*
+ * Asked before a name that the client may have made up goes to GSSAPI, which may look it up in the
+ * DNS: whoever owns the name's zone would decide for how long.  Of a keytab that cannot be read
+ * GSSAPI tells.
+ */
+static int has_key_for(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor)
+{
+    apr_array_header_t *entries;
+    if (neg_keytab_list(p, worker->krb5, acceptor->keytab, &entries) != NULL)
+        return 1;
+    for (int i = 0; i < entries->nelts; i++)
+        if (neg_keytab_serves(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal,
+                              acceptor->acceptor))
+            return 1;
+    return 0;
+}
+
 /* What acquiring says of a keytab is seldom the reason; reading the keytab is. */
 static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor,
-                            OM_uint32 major, OM_uint32 minor, neg_failure *failure)
+                            const char *says, neg_failure *failure)
 {
     apr_array_header_t *entries;
     const char *keytab =
@@ -308,10 +325,8 @@ static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_accepto
     else
         failure->text = apr_psprintf(
             p,
-            "no key in the keytab %s may accept for AuthNegotiateAcceptor %s; it has keys of %s "
-            "(GSSAPI says: %s)",
-            keytab, acceptor->acceptor, neg_keytab_principals(p, entries, 8),
-            neg_status_text(p, major, minor, &neg_oid_krb5));
+            "no key in the keytab %s may accept for AuthNegotiateAcceptor %s; it has keys of %s%s",
+            keytab, acceptor->acceptor, neg_keytab_principals(p, entries, 8), says);
 }
 
 gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor,
@@ -324,9 +339,16 @@ gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg
 
     if (cred)
         return cred;
+    if (acceptor->by_request && !has_key_for(worker, p, acceptor)) {
+        explain_acquire(worker, p, acceptor, "", failure);
+        return GSS_C_NO_CREDENTIAL;
+    }
     major = acquire(&minor, acceptor, &cred);
     if (GSS_ERROR(major)) {
-        explain_acquire(worker, p, acceptor, major, minor, failure);
+        explain_acquire(worker, p, acceptor,
+                        apr_psprintf(p, " (GSSAPI says: %s)",
+                                     neg_status_text(p, major, minor, &neg_oid_krb5)),
+                        failure);
         return GSS_C_NO_CREDENTIAL;
     }
     cached = apr_hash_count(worker->credentials) < CREDENTIALS_MAX;
