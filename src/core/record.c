@@ -10,7 +10,7 @@
 #include "reader.h"
 #include "writer.h"
 
-#define VERSION 1
+#define VERSION 2
 
 /* Flags. */
 #define TLS   1u
@@ -211,6 +211,8 @@ static void write_identity(neg_writer *w, const neg_identity *id)
     write_string(w, id->upn);
     write_string(w, id->sid);
     write_groups(w, id->groups);
+    write_groups(w, id->deny_only);
+    write_string(w, id->pac_unknown);
     write_string(w, id->ccache_dir);
     neg_write_number(w, id->ccache_perms.mode);
     neg_write_be64(w, id->ccache_perms.uid);
@@ -245,6 +247,8 @@ static const neg_identity *read_identity(apr_pool_t *p, neg_reader *r)
     id->upn = read_string(p, r);
     id->sid = read_string(p, r);
     id->groups = read_groups(p, r);
+    id->deny_only = read_groups(p, r);
+    id->pac_unknown = read_string(p, r);
     id->ccache_dir = read_string(p, r);
     id->ccache_perms.mode = neg_read_number(r);
     id->ccache_perms.uid = (long)neg_read_be64(r);

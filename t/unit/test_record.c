@@ -64,6 +64,8 @@ static const neg_identity all_members = {
     "alice@example.test",
     "S-1-5-21-1004336348-1177238915-682003330-1104",
     &filled_in_later,
+    NULL,
+    NULL,
     "/var/lib/ccaches",
     {0640, -1, 33},
     "FILE:/var/lib/ccaches/krb5cc_1",
@@ -75,6 +77,8 @@ static neg_identity whole(void)
 
     identity.attributes = attributes();
     identity.groups = strings((int)(sizeof(sids) / sizeof(sids[0])), sids);
+    identity.deny_only = strings(1, sids);
+    identity.pac_unknown = "has no PAC";
     return identity;
 }
 
@@ -157,6 +161,9 @@ static void members_keep_their_values(void **state)
     assert_int_equal(back->bound, 1);
     assert_string_equal(back->account, identity.account);
     assert_string_equal(back->upn, identity.upn);
+    assert_string_equal(back->pac_unknown, identity.pac_unknown);
+    assert_int_equal(back->deny_only->nelts, 1);
+    assert_string_equal(APR_ARRAY_IDX(back->deny_only, 0, const char *), sids[0]);
     assert_string_equal(back->sid, identity.sid);
     assert_string_equal(back->ccache_dir, identity.ccache_dir);
     assert_int_equal(back->ccache_perms.mode, 0640);
@@ -240,7 +247,7 @@ static void another_version_is_refused(void **state)
     neg_bytes record = written(&identity);
 
     (void)state;
-    ((unsigned char *)record.data)[0] = 2;
+    ((unsigned char *)record.data)[0] = 1; /* without what can only deny */
     refuses(record);
 }
 
