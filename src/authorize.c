@@ -341,7 +341,7 @@ static const struct {
 } seen[] = {
     {"auth-indicator", see_indicator},
     {"name-attribute", see_attribute},
-    {"pac-group", neg_groups_see},
+    {"pac-group", neg_membership_see},
 };
 
 const char *neg_authorize_see(cmd_parms *cmd, void *conf, const char *line)
@@ -373,7 +373,7 @@ void neg_authorize_register(apr_pool_t *p)
         {"krb5-realm", &realm_provider},
         {"auth-indicator", &indicator_provider},
         {"name-attribute", &attribute_provider},
-        {"pac-group", &neg_groups_provider},
+        {"pac-group", &neg_membership_provider},
     };
     for (size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++)
         ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, providers[i].name,

@@ -196,7 +196,7 @@ static void check_groups(checks *c, server_rec *s, const neg_section *section, c
 {
     const neg_conf *own = section->conf;
     const char *where = own->group_names ? "Require pac-group" : "AuthNegotiateGroup";
-    const char *unnamed = neg_groups_unnamed(c->pool, c->main_server, own);
+    const char *unnamed = neg_membership_unnamed(c->pool, c->main_server, own);
     if (unnamed)
         note(c->errors, apr_pstrcat(c->pool, where, at, NULL),
              apr_psprintf(c->pool,

@@ -235,16 +235,23 @@ void neg_authorize_register(apr_pool_t *p);
 const char *neg_groups_set(cmd_parms *cmd, void *conf, const char *name, const char *sid);
 /** An outer section's names with an inner one's, in p. */
 const neg_groups *neg_groups_merge(apr_pool_t *p, const neg_groups *outer, const neg_groups *inner);
+/** A name as it is compared: without case. */
+const char *neg_groups_key(apr_pool_t *p, const char *name);
+/** The SID that a name has here, by its key; or NULL. */
+const neg_bytes *neg_groups_find(const neg_groups *groups, const char *key);
 /** All names with their SIDs, for the dump. */
 const char *neg_groups_text(apr_pool_t *p, const neg_groups *groups);
 /** NEGOTIATE_GROUPS, in p: names, or SIDs of those that have none, with ';' between them.  NULL
  * where this location has no names, or the groups are not known. */
 const char *neg_groups_published(apr_pool_t *p, const neg_groups *names,
                                  const neg_identity *identity);
+
+/* ---- membership.c ---- */
+
 /** Require pac-group, seen by us too. */
-void neg_groups_see(cmd_parms *cmd, neg_conf *conf, const char *line);
+void neg_membership_see(cmd_parms *cmd, neg_conf *conf, const char *line);
 /** A name in conf's Require lines that no AuthNegotiateGroup explains, or NULL. */
-const char *neg_groups_unnamed(apr_pool_t *p, server_rec *servers, const neg_conf *conf);
+const char *neg_membership_unnamed(apr_pool_t *p, server_rec *servers, const neg_conf *conf);
 
 /* ---- replay.c ---- */
 

@@ -207,9 +207,11 @@ my %DIRECTIVES = (
             'Editors S-1-5-21-1-2-3-1200'   => 'Editors',
             '"A Team" S-1-5-21-1-2-3-1200'  => 'A Team',
             '"Editors" S-1-5-21-1-2-3-9'    => 'none',
+            off                             => 'none',
+            Off                             => 'none',
         ],
         wrong => [
-            Editors                         => qr/takes two arguments/,
+            Editors                         => qr/write a name and its SID, or off/,
             'Editors 1200'                  => qr/begins with S-1-.*tools\/ad-groups/,
             'S-1-5-21-1-2-3-1200 Editors'   => qr/begins with S-1-/,
             'S-1-5-32-544 S-1-5-32-544'     => qr/write the name first, then the SID/,

@@ -77,6 +77,27 @@ LogLevel auth_negotiate:info
         Require not pac-group "domain admins"
     </RequireAll>
 </Location>
+<Location "/any/off">
+    AuthNegotiateGroup off
+</Location>
+<Location "/any/off/others">
+    AuthNegotiateGroup Others $DOMAIN-1201
+</Location>
+<Location "/any/renamed">
+    AuthNegotiateGroup Editors $DOMAIN-1201
+</Location>
+<Location "/fresh">
+    Require pac-group "Fresh Public Key Identity"
+</Location>
+<Location "/not-fresh">
+    <RequireAll>
+        Require valid-user
+        Require not pac-group "Fresh Public Key Identity"
+    </RequireAll>
+</Location>
+<Location "/fresh-by-sid">
+    Require pac-group S-1-18-3
+</Location>
 <Location "/authenticated">
     Require pac-group "Authenticated Users"
 </Location>
@@ -290,10 +311,28 @@ is_answered 'an administrator of a foreign domain is none of ours, and is kept o
   [ @admin, client => 'mallory@OTHER.TEST' ], admins => 403, 'not-admins' => 403;
 is_answered "a foreign domain's RID 512 among the extra SIDs", [ pac(extra => ['S-1-5-21-4-5-6-512']) ],
   admins => 403, 'not-admins' => 200;
+my @fresh = pac(extra => ['S-1-18-3']);
+is_answered 'what our domain says of its user', [@fresh], fresh => 200, 'not-fresh' => 403, 'fresh-by-sid' => 200;
+is_answered 'what another domain says of its user counts against him alone, where the name is written',
+  [ @fresh, client => 'mallory@OTHER.TEST' ], fresh => 403, 'not-fresh' => 403, 'fresh-by-sid' => 200;
 is_answered 'a guest is not authenticated', [ pac(guest => 1) ], authenticated => 403, any => 200;
 is_answered 'a user is',                    [ pac() ],           authenticated => 200;
 is get('/any', pac(user => 0, extra => [ 'S-1-5-21-4-5-6-1105', "$DOMAIN-$EDITORS" ]))->env->{NEGOTIATE_SID},
   'S-1-5-21-4-5-6-1105', 'the SID of a user who is of no domain here is the first extra one';
+
+# --- NEGOTIATE_GROUPS --------------------------------------------------------
+
+for my $case (
+    [ '/any',            "$DOMAIN-513;Editors;$DOMAIN-1201;S-1-5-21-7-8-9-10;S-1-1-0;S-1-5-11", 'names, or SIDs' ],
+    [ '/any/renamed',    "$DOMAIN-513;$DOMAIN-1200;Editors;S-1-5-21-7-8-9-10;S-1-1-0;S-1-5-11", 'a name that is another group here' ],
+    [ '/any/off',        undef, 'off' ],
+    [ '/any/off/others', "$DOMAIN-513;$DOMAIN-1200;Others;S-1-5-21-7-8-9-10;S-1-1-0;S-1-5-11", 'off, and a name of its own' ],
+) {
+    my ($path, $groups, $what) = @$case;
+    my $env = get($path, pac(groups => [ 513, $EDITORS, 1201, [ 1202, $DENY ] ], extra => ['S-1-5-21-7-8-9-10']))->env;
+    is $env->{NEGOTIATE_GROUPS}, $groups, "NEGOTIATE_GROUPS: $what";
+    is $env->{NEGOTIATE_SID}, "$DOMAIN-1001", '... NEGOTIATE_SID';
+}
 
 # --- names -------------------------------------------------------------------
 

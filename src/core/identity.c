@@ -4,25 +4,6 @@
 
 #include <apr_strings.h>
 
-/* A user may be in a thousand groups: one block for all. */
-static const apr_array_header_t *dup_strings(apr_pool_t *p, const apr_array_header_t *strings)
-{
-    apr_array_header_t *copy;
-    apr_size_t len = 1;
-    char *next;
-    if (!strings)
-        return NULL;
-    for (int i = 0; i < strings->nelts; i++)
-        len += strlen(APR_ARRAY_IDX(strings, i, const char *)) + 1;
-    next = apr_palloc(p, len);
-    copy = apr_array_make(p, strings->nelts + 1, sizeof(const char *));
-    for (int i = 0; i < strings->nelts; i++) {
-        APR_ARRAY_PUSH(copy, const char *) = next;
-        next = stpcpy(next, APR_ARRAY_IDX(strings, i, const char *)) + 1;
-    }
-    return copy;
-}
-
 static const apr_array_header_t *dup_values(apr_pool_t *p, const apr_array_header_t *values)
 {
     apr_array_header_t *copy = apr_array_make(p, values->nelts + 1, sizeof(neg_bytes));
@@ -66,8 +47,8 @@ neg_identity *neg_identity_dup(apr_pool_t *p, const neg_identity *identity)
     copy->account = apr_pstrdup(p, identity->account);
     copy->upn = apr_pstrdup(p, identity->upn);
     copy->sid = apr_pstrdup(p, identity->sid);
-    copy->groups = dup_strings(p, identity->groups);
-    copy->deny_only = dup_strings(p, identity->deny_only);
+    copy->groups = neg_sids_dup(p, identity->groups);
+    copy->deny_only = neg_sids_dup(p, identity->deny_only);
     copy->pac_unknown = apr_pstrdup(p, identity->pac_unknown);
     copy->ccache_dir = apr_pstrdup(p, identity->ccache_dir);
     copy->ccache = apr_pstrdup(p, identity->ccache);

@@ -95,27 +95,14 @@ neg_bytes neg_ndr_text(neg_ndr *n, const neg_ndr_string *s)
     return neg_read_bytes(&n->r, s->len);
 }
 
-neg_sid neg_ndr_sid_body(neg_reader *r)
-{
-    neg_sid sid = {0};
-    neg_read_expect(r, neg_read_u8(r) == 1, "a SID has another revision than 1");
-    sid.count = neg_read_u8(r);
-    neg_read_expect(r, sid.count >= 1 && sid.count <= NEG_SID_SUBS_MAX,
-                    "a SID has no numbers, or more than fifteen");
-    for (int i = 0; i < 6; i++)
-        sid.authority = sid.authority << 8 | neg_read_u8(r);
-    for (unsigned i = 0; *r->error == NULL && i < sid.count; i++)
-        sid.subs[i] = neg_read_le32(r);
-    return sid;
-}
-
-neg_sid neg_ndr_sid(neg_ndr *n)
+neg_bytes neg_ndr_sid(neg_ndr *n)
 {
     apr_uint32_t count;
-    neg_sid sid;
+    neg_bytes sid;
     align(n);
     count = neg_read_le32(&n->r);
-    sid = neg_ndr_sid_body(&n->r);
-    neg_read_expect(&n->r, count == sid.count, "a SID has another count than its array");
+    sid = neg_sid_read(&n->r);
+    neg_read_expect(&n->r, sid.len && count == sid.data[1],
+                    "a SID has another count than its array");
     return sid;
 }

@@ -51,9 +51,7 @@ neg_ndr_string neg_ndr_string_field(neg_ndr *n);
 neg_bytes neg_ndr_text(neg_ndr *n, const neg_ndr_string *field);
 
 /** A deferred SID (RPC_SID, MS-DTYP section 2.4.2.3). */
-neg_sid neg_ndr_sid(neg_ndr *n);
-/** The same as it is in files and packets (MS-DTYP section 2.4.2.2), without alignment. */
-neg_sid neg_ndr_sid_body(neg_reader *r);
+neg_bytes neg_ndr_sid(neg_ndr *n);
 
 /** UTF-16LE as UTF-8 in p; NULL for what is empty, is no text, or has a control character. */
 const char *neg_ndr_name(apr_pool_t *p, neg_bytes text);

@@ -57,18 +57,13 @@ typedef struct {
 } fields;
 
 typedef struct {
-    neg_sid sid;
-    apr_uint32_t attributes;
-} extra_sid;
-
-typedef struct {
-    apr_pool_t *pool;
     fields f;
     neg_bytes account;
-    neg_sid domain;
-    neg_bytes groups; /* of GROUP_SIZE each */
-    apr_array_header_t *extra;
-    neg_sid resource_domain;
+    neg_bytes domain;      /* a SID */
+    neg_bytes groups;      /* of GROUP_SIZE each */
+    neg_bytes extra;       /* the same, with pointers for RIDs */
+    neg_bytes *extra_sids; /* as many SIDs */
+    neg_bytes resource_domain;
     neg_bytes resource_groups;
 } logon;
 
@@ -136,26 +131,21 @@ static neg_bytes read_groups(neg_ndr *n, apr_uint32_t pointer, apr_uint32_t coun
 }
 
 /* KERB_SID_AND_ATTRIBUTES (MS-PAC section 2.2.1): all of them, then all their SIDs. */
-static void read_extra(neg_ndr *n, logon *l)
+static void read_extra(apr_pool_t *p, neg_ndr *n, logon *l)
 {
-    apr_uint32_t count = l->f.extra_count;
-    if (!l->f.extra_sids)
-        return;
-    neg_ndr_count(n, count, GROUP_SIZE);
-    if (*n->r.error)
-        return;
-    l->extra = apr_array_make(l->pool, (int)count + 1, sizeof(extra_sid));
-    for (apr_uint32_t i = 0; i < count; i++) {
-        extra_sid *extra = apr_array_push(l->extra);
-        neg_read_expect(&n->r, neg_read_le32(&n->r) != 0, "an extra SID is missing");
-        extra->attributes = neg_read_le32(&n->r);
+    apr_size_t count;
+    l->extra = read_groups(n, l->f.extra_sids, l->f.extra_count);
+    count = l->extra.len / GROUP_SIZE;
+    l->extra_sids = apr_palloc(p, (count + 1) * sizeof(*l->extra_sids));
+    for (apr_size_t i = 0; *n->r.error == NULL && i < count; i++) {
+        neg_read_expect(&n->r, neg_ndr_number(l->extra.data + i * GROUP_SIZE) != 0,
+                        "an extra SID is missing");
+        l->extra_sids[i] = neg_ndr_sid(n);
     }
-    for (apr_uint32_t i = 0; *n->r.error == NULL && i < count; i++)
-        APR_ARRAY_IDX(l->extra, i, extra_sid).sid = neg_ndr_sid(n);
 }
 
 /* What the pointers stand for, in their order. */
-static void read_deferred(neg_ndr *n, logon *l)
+static void read_deferred(apr_pool_t *p, neg_ndr *n, logon *l)
 {
     l->account = neg_ndr_text(n, &l->f.names[0]);
     for (size_t i = 1; i < sizeof(l->f.names) / sizeof(*l->f.names); i++)
@@ -164,77 +154,93 @@ static void read_deferred(neg_ndr *n, logon *l)
     (void)neg_ndr_text(n, &l->f.server);
     (void)neg_ndr_text(n, &l->f.domain_name);
     l->domain = neg_ndr_sid(n);
-    read_extra(n, l);
+    read_extra(p, n, l);
     if (l->f.resource_domain)
         l->resource_domain = neg_ndr_sid(n);
     l->resource_groups = read_groups(n, l->f.resource_ids, l->f.resource_count);
-    neg_read_expect(
-        &n->r, l->domain.count < NEG_SID_SUBS_MAX && l->resource_domain.count < NEG_SID_SUBS_MAX,
-        "the SID of a domain has as many numbers as a group's");
+    neg_read_expect(&n->r, l->domain.len < NEG_SID_MAX && l->resource_domain.len < NEG_SID_MAX,
+                    "the SID of a domain has as many numbers as a group's");
     neg_read_expect(&n->r, n->r.rest.len < 8, "something follows it");
 }
 
 /* ---- What it comes to ---- */
 
 typedef struct {
-    apr_array_header_t *groups, *deny_only;
+    neg_sids *groups, *deny_only;
 } lists;
 
-static void put(lists *to, const char *sid, apr_uint32_t attributes)
+static neg_sids *list_for(const lists *to, apr_uint32_t attributes)
 {
     int grants = attributes & SE_GROUP_ENABLED && !(attributes & SE_GROUP_USE_FOR_DENY_ONLY);
-    APR_ARRAY_PUSH(grants ? to->groups : to->deny_only, const char *) = sid;
+    return grants ? to->groups : to->deny_only;
 }
 
-/* Groups of a domain: its text once, and a RID behind each copy of it. */
-static void put_groups(apr_pool_t *p, lists *to, const neg_sid *domain, neg_bytes groups)
+static void put_groups(const lists *to, neg_bytes domain, neg_bytes groups)
 {
-    char prefix[NEG_SID_TEXT_MAX];
-    apr_size_t len = neg_sid_write(prefix, domain);
-    char *next = apr_palloc(p, groups.len / GROUP_SIZE * (len + 12) + 1);
+    neg_bytes sid = {NULL, 0};
     for (apr_size_t at = 0; at < groups.len; at += GROUP_SIZE) {
-        memcpy(next, prefix, len);
-        put(to, next, neg_ndr_number(groups.data + at + 4));
-        next += len + neg_sid_append(next + len, neg_ndr_number(groups.data + at)) + 1;
+        neg_sids *list = list_for(to, neg_ndr_number(groups.data + at + 4));
+        apr_uint32_t rid = neg_ndr_number(groups.data + at);
+        sid = sid.len ? neg_sids_add_sibling(list, sid, rid) : neg_sids_add_rid(list, domain, rid);
     }
 }
 
-static const char *with_rid(apr_pool_t *p, const neg_sid *domain, apr_uint32_t rid)
-{
-    neg_sid sid = *domain;
-    sid.subs[sid.count++] = rid;
-    return neg_sid_text(p, &sid);
-}
-
 /* It is among the groups as a rule, with its attributes. */
-static void put_primary_group(apr_pool_t *p, lists *to, const logon *l)
+static void put_primary_group(const lists *to, const logon *l)
 {
     for (apr_size_t at = 0; at < l->groups.len; at += GROUP_SIZE)
         if (neg_ndr_number(l->groups.data + at) == l->f.primary_group)
             return;
     if (l->f.primary_group)
-        put(to, with_rid(p, &l->domain, l->f.primary_group), SE_GROUP_ENABLED);
+        neg_sids_add_rid(to->groups, l->domain, l->f.primary_group);
+}
+
+/* The first one is the user, who is of no domain here. */
+static void put_extra(const lists *to, const logon *l)
+{
+    for (apr_size_t i = l->f.user ? 0 : 1; i < l->extra.len / GROUP_SIZE; i++)
+        neg_sids_add(list_for(to, neg_ndr_number(l->extra.data + i * GROUP_SIZE + 4)),
+                     l->extra_sids[i]);
+}
+
+static void put_everybody(const lists *to, const logon *l)
+{
+    static const unsigned char everyone[] = {1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}; /* S-1-1-0 */
+    static const unsigned char authenticated[] = {1, 1, 0,  0, 0, 0,
+                                                  0, 5, 11, 0, 0, 0}; /* S-1-5-11 */
+    neg_sids_add(to->groups, (neg_bytes){everyone, sizeof(everyone)});
+    if (!(l->f.flags & LOGON_GUEST))
+        neg_sids_add(to->groups, (neg_bytes){authenticated, sizeof(authenticated)});
+}
+
+/* Enough for all of them, if those of other domains are as usual. */
+static apr_size_t room_for(const logon *l)
+{
+    apr_size_t own = l->groups.len / GROUP_SIZE + 4, resource = l->resource_groups.len / GROUP_SIZE;
+    apr_size_t extra = l->extra.len / GROUP_SIZE;
+    return own * (l->domain.len + 4) + resource * (l->resource_domain.len + 4) + extra * 28;
+}
+
+static const char *user_sid(apr_pool_t *p, const logon *l)
+{
+    neg_sids *user;
+    if (!l->f.user)
+        return neg_sid_text(p, l->extra_sids[0]);
+    user = neg_sids_make(p, NEG_SID_MAX);
+    neg_sids_add_rid(user, l->domain, l->f.user);
+    return neg_sid_text(p, neg_sids_all(user));
 }
 
 static void conclude(apr_pool_t *p, const logon *l, neg_logon_info *info)
 {
-    int extra = l->extra ? l->extra->nelts : 0;
-    int most = (int)((l->groups.len + l->resource_groups.len) / GROUP_SIZE) + extra + 3;
-    lists to = {apr_array_make(p, most, sizeof(const char *)),
-                apr_array_make(p, 1, sizeof(const char *))};
-    put_groups(p, &to, &l->domain, l->groups);
-    put_primary_group(p, &to, l);
-    for (int i = l->f.user ? 0 : 1; i < extra; i++) {
-        const extra_sid *e = &APR_ARRAY_IDX(l->extra, i, extra_sid);
-        put(&to, neg_sid_text(p, &e->sid), e->attributes);
-    }
-    put_groups(p, &to, &l->resource_domain, l->resource_groups);
-    put(&to, NEG_SID_EVERYONE, SE_GROUP_ENABLED);
-    if (!(l->f.flags & LOGON_GUEST))
-        put(&to, NEG_SID_AUTHENTICATED_USERS, SE_GROUP_ENABLED);
+    lists to = {neg_sids_make(p, room_for(l)), neg_sids_make(p, 0)};
+    put_groups(&to, l->domain, l->groups);
+    put_primary_group(&to, l);
+    put_extra(&to, l);
+    put_groups(&to, l->resource_domain, l->resource_groups);
+    put_everybody(&to, l);
     info->account = neg_ndr_name(p, l->account);
-    info->sid = l->f.user ? with_rid(p, &l->domain, l->f.user)
-                          : neg_sid_text(p, &APR_ARRAY_IDX(l->extra, 0, extra_sid).sid);
+    info->sid = user_sid(p, l);
     info->groups = to.groups;
     info->deny_only = to.deny_only;
 }
@@ -243,12 +249,12 @@ const char *neg_pac_logon_info(apr_pool_t *p, neg_bytes bytes, neg_logon_info *i
 {
     const char *error = NULL;
     neg_ndr n = {neg_reader_of(bytes, &error), bytes.data};
-    logon l = {.pool = p};
+    logon l = {0};
     read_head(&n);
     read_fields(&n, &l.f);
     check_fields(&n, &l.f);
     if (error == NULL)
-        read_deferred(&n, &l);
+        read_deferred(p, &n, &l);
     if (error == NULL)
         conclude(p, &l, info);
     return error;
@@ -284,9 +290,9 @@ static void expect_text(neg_reader *r, neg_bytes text)
 static const char *sid_of(apr_pool_t *p, neg_reader *head, neg_bytes bytes)
 {
     neg_reader r = neg_reader_of(bytes, head->error);
-    neg_sid sid = neg_ndr_sid_body(&r);
+    neg_bytes sid = neg_sid_read(&r);
     neg_read_end(&r);
-    return *head->error ? NULL : neg_sid_text(p, &sid);
+    return *head->error ? NULL : neg_sid_text(p, sid);
 }
 
 static int is_upn(const char *name)

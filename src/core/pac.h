@@ -6,18 +6,18 @@
 #define NEG_CORE_PAC_H
 
 #include <apr_pools.h>
-#include <apr_tables.h>
 
 #include "bytes.h"
+#include "sid.h"
 
 typedef struct {
     const char *account; /**< EffectiveName in UTF-8; NULL when empty, or no name (see pac.c) */
     const char *sid;     /**< of the user */
-    /** Of const char *, SIDs of groups: those that grant, with Everyone and Authenticated Users,
-     * which Windows adds to every token (a guest is not authenticated). */
-    const apr_array_header_t *groups;
+    /** The groups that grant, with Everyone and Authenticated Users, which Windows adds to every
+     * token (a guest is not authenticated). */
+    const neg_sids *groups;
     /** Those that are disabled or for deny only (MS-PAC section 2.2.1): they can only deny. */
-    const apr_array_header_t *deny_only;
+    const neg_sids *deny_only;
 } neg_logon_info;
 
 /**
@@ -41,7 +41,7 @@ const char *neg_pac_upn_dns_info(apr_pool_t *p, neg_bytes bytes, neg_upn_info *i
 /** What a PAC comes to: all of it, or why it is not known. */
 typedef struct {
     const char *account, *upn, *sid;
-    const apr_array_header_t *groups, *deny_only;
+    const neg_sids *groups, *deny_only;
     const char *unknown; /**< a sentence about "its ticket"; all the rest is then NULL */
 } neg_pac;
 

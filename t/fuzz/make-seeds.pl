@@ -92,7 +92,7 @@ sub record {
       . "\1" . text('FILE:k HTTP') . pack('q>2', 5, 6) . text('own') . $attributes
       . text('alice') . text(undef) . text('S-1-5-21-1-2-3-1104') . $groups . "\0" . text('has no PAC') . text('/dir') . pack('w', 0600) . pack('q>2', -1, 33) . text('FILE:/dir/x');
 }
-my $groups = "\3\0" . text('S-1-5-21-1-2-3-512') . pack('w', 17) . text('3');
+my $groups = "\3\0" . pack('CC nN V*', 1, 5, 0, 5, 21, 1, 2, 3, 512) . pack('w', 514);
 
 my %seeds = (
     record => {

@@ -115,13 +115,15 @@ static const char *refused_with(size_t at, uint32_t value)
     return refused(bytes);
 }
 
-static void assert_list(const apr_array_header_t *list, const char *joined)
+static void assert_list(const neg_sids *list, const char *joined)
 {
     const char *text = "";
+    int count = 0;
 
-    for (int i = 0; i < list->nelts; i++)
-        text = apr_pstrcat(pool, text, APR_ARRAY_IDX(list, i, const char *), " ", NULL);
+    for (neg_bytes rest = neg_sids_all(list); rest.len; count++)
+        text = apr_pstrcat(pool, text, neg_sid_text(pool, neg_sids_next(&rest)), " ", NULL);
     assert_string_equal(text, joined);
+    assert_int_equal(list->count, count);
 }
 
 /* ---- Tests ---- */
