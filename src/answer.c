@@ -222,6 +222,18 @@ int neg_answer(neg_attempt *a, neg_outcome outcome)
     }
 }
 
+/* The identity stays what it is: only the error page, and the log, are told. */
+int neg_answer_unknown_groups(neg_attempt *a, request_rec *r)
+{
+    neg_attempt refused = *a;
+    neg_attempt_refuse(&refused, NEG_CAUSE_GROUPS, a->groups_unknown);
+    neg_report(&refused);
+    neg_publish_failure(&refused, r);
+    if (a->r == r)
+        a->failure = refused.failure;
+    return HTTP_FORBIDDEN;
+}
+
 /* No scheme but Negotiate: a password is no newer ticket.  A client that answers is told 403 if its
  * ticket is not enough: nobody is asked again who has just been asked. */
 int neg_answer_ask_again(const neg_attempt *a)

@@ -271,8 +271,8 @@ static neg_outcome refuse_too_late(neg_attempt *a)
         a, NEG_CAUSE_POLICY,
         apr_psprintf(neg_attempt_pool(a),
                      "the ticket of %s was used for %s, which does not want the attribute \"%s\" "
-                     "that this part of the request needs: write an AuthNegotiateAttribute or "
-                     "Require for it there too",
+                     "that this part of the request needs: write an AuthNegotiateAttribute, "
+                     "AuthNegotiateGroup or Require that needs it there too",
                      a->identity->principal,
                      ap_escape_logitem(neg_attempt_pool(a), a->exchange->root->uri),
                      neg_wants_unasked(a->conf, a->identity)));

@@ -47,6 +47,7 @@ typedef enum {
     X(NAME, "name", POLICY)                                                                        \
     X(TLS, "tls", POLICY)                                                                          \
     X(NO_SCHEME, "no-scheme", POLICY)                                                              \
+    X(GROUPS, "groups", POLICY)                                                                    \
     X(POLICY, "policy", POLICY)                                                                    \
     X(KEYTAB, "keytab", SERVER)                                                                    \
     X(DELEGATION, "delegation", SERVER)                                                            \

@@ -36,8 +36,10 @@ typedef struct {
 
 typedef enum {
     NEG_USER_PRINCIPAL,
-    NEG_USER_LOCAL, /**< auth_to_local */
-    NEG_USER_STRIP, /**< without the listed realms; the default realm when none is listed */
+    NEG_USER_LOCAL,   /**< auth_to_local */
+    NEG_USER_STRIP,   /**< without the listed realms; the default realm when none is listed */
+    NEG_USER_ACCOUNT, /**< the PAC's account name, with the realm unless it is a listed one */
+    NEG_USER_UPN,     /**< the PAC's user principal name, of the listed realms alone */
     NEG_USER_EXPR
 } neg_user_form;
 
@@ -45,7 +47,7 @@ typedef enum {
 typedef struct {
     neg_user_form form;
     const char *text;                 /**< as configured */
-    const apr_array_header_t *realms; /**< of const char *, for NEG_USER_STRIP */
+    const apr_array_header_t *realms; /**< of const char *, for STRIP, ACCOUNT and UPN */
     const ap_expr_info_t *expr;       /**< for NEG_USER_EXPR */
 } neg_user_rule;
 
@@ -78,6 +80,9 @@ typedef struct {
     int off;                         /**< those of the sections around it are forgotten */
     const apr_array_header_t *shown; /**< of neg_shown; each variable once */
 } neg_attribute_rule;
+
+/** The AuthNegotiateGroup lines: see groups.c. */
+typedef struct neg_groups neg_groups;
 
 /** One of AuthNegotiateBasicProvider. */
 typedef struct {
@@ -118,6 +123,7 @@ typedef struct {
     X(const neg_perms *, delegate_perms)                                                           \
     X(const char *, delegate_env) /* the variable that names the ccache */                         \
     X(const neg_attribute_rule *, attribute)                                                       \
+    X(const neg_groups *, group)                  /* names for groups of the PAC */                \
     X(const apr_array_header_t *, basic_provider) /* of neg_provider; empty: off */                \
     X(const apr_array_header_t *, basic_realm)    /* of const char * */                            \
     X(neg_switch, basic_enterprise)                                                                \
@@ -133,6 +139,8 @@ typedef struct {
 #undef X
     const char *where;               /**< the section that it was written in; not merged */
     const apr_array_header_t *wants; /**< of const char *: names of attributes, see attributes.c */
+    int wants_pac;                   /**< groups, SID or names of the PAC are needed here */
+    const apr_array_header_t *group_names; /**< of const char *: that Require has; not merged */
 } neg_conf;
 
 /** A section of the configuration that has a directive of ours, for check.c. */

@@ -31,6 +31,8 @@ void *neg_config_merge_dir(apr_pool_t *p, void *base_conf, void *add_conf)
     NEG_CONF_MEMBERS(X)
 #undef X
     merged->attribute = neg_attributes_merge(p, base->attribute, add->attribute);
+    merged->group = neg_groups_merge(p, base->group, add->group);
+    merged->wants_pac = base->wants_pac || add->wants_pac;
     merged->wants = neg_wants_merge(p, base->wants, add->wants);
     return merged;
 }

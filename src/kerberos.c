@@ -139,8 +139,8 @@ static const neg_leg *ask_once(neg_attempt *a, const neg_password *in)
 {
     apr_pool_t *p = neg_attempt_pool(a);
     const char *wants = in->wants ? apr_array_pstrcat(p, in->wants, ' ') : "";
-    const char *what = apr_psprintf(p, "%d %d %s %s %s %s", in->enterprise, in->want_delegated,
-                                    in->user, in->host, a->acceptor_key, wants);
+    const char *what = apr_psprintf(p, "%d %d %d %s %s %s %s", in->enterprise, in->want_delegated,
+                                    in->want_pac, in->user, in->host, a->acceptor_key, wants);
     struct neg_checked *checked = a->exchange->checked;
     while (checked && strcmp(checked->what, what) != 0)
         checked = checked->next;
@@ -245,6 +245,7 @@ authn_status neg_kerberos_check(neg_attempt *a, const char *user, const char *pa
     in.password = password;
     in.want_delegated = neg_config_delegate_dir(a->conf) != NULL;
     in.wants = a->conf->wants;
+    in.want_pac = a->conf->wants_pac;
     return ask_about(a, &in, user, realm);
 }
 

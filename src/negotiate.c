@@ -153,6 +153,12 @@ neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *cli
     identity->channel = neg_config_channel(a->conf);
     identity->bound = client->bound;
     identity->attributes = client->attributes;
+    identity->account = client->pac.account;
+    identity->upn = client->pac.upn;
+    identity->sid = client->pac.sid;
+    identity->groups = client->pac.groups;
+    identity->deny_only = client->pac.deny_only;
+    identity->pac_unknown = client->pac.unknown;
     identity->ccache_dir = neg_config_delegate_dir(a->conf);
     identity->ccache_perms = neg_config_perms(a->conf);
     return identity;
@@ -245,6 +251,7 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     input.token = bytes;
     input.ap_req = token->ap_req;
     input.wants = a->conf->wants;
+    input.want_pac = a->conf->wants_pac;
     input.mech = token->mech;
     input.is_spnego = is_spnego(token);
     if (token->ntlm.type == NEG_NTLM_AUTHENTICATE && !token->ntlm.bound)

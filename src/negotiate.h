@@ -73,6 +73,7 @@ typedef struct {
     neg_failure failure;          /**< why r is refused */
     int authorizing;              /**< other modules are being asked: see neg_authorize() */
     int lacking;                  /**< one of them was a rule that a newer ticket may satisfy */
+    const char *groups_unknown;   /**< why one of them could not tell; else NULL */
 } neg_attempt;
 
 /** An authentication scheme: what it offers, and how it uses a credential. */
@@ -218,7 +219,7 @@ void neg_wants_add(cmd_parms *cmd, neg_conf *conf, const char *name);
 /** What either list has, in p if it is neither of them. */
 const apr_array_header_t *neg_wants_merge(apr_pool_t *p, const apr_array_header_t *base,
                                           const apr_array_header_t *add);
-/** The first attribute that is wanted and was never asked for; or NULL. */
+/** The first attribute that is wanted and was never asked for, the PAC's included; or NULL. */
 const char *neg_wants_unasked(const neg_conf *conf, const neg_identity *identity);
 
 /* ---- authorize.c ---- */
@@ -228,6 +229,29 @@ int neg_authorize(request_rec *r);
 /** httpd's Require, seen by us too. */
 const char *neg_authorize_see(cmd_parms *cmd, void *conf, const char *line);
 void neg_authorize_register(apr_pool_t *p);
+
+/* ---- groups.c ---- */
+
+const char *neg_groups_set(cmd_parms *cmd, void *conf, const char *name, const char *sid);
+/** An outer section's names with an inner one's, in p. */
+const neg_groups *neg_groups_merge(apr_pool_t *p, const neg_groups *outer, const neg_groups *inner);
+/** A name as it is compared: without case. */
+const char *neg_groups_key(apr_pool_t *p, const char *name);
+/** The SID that a name has here, by its key; or NULL. */
+const neg_bytes *neg_groups_find(const neg_groups *groups, const char *key);
+/** All names with their SIDs, for the dump. */
+const char *neg_groups_text(apr_pool_t *p, const neg_groups *groups);
+/** NEGOTIATE_GROUPS, in p: names, or SIDs of those that have none, with ';' between them.  NULL
+ * where this location has no names, or the groups are not known. */
+const char *neg_groups_published(apr_pool_t *p, const neg_groups *names,
+                                 const neg_identity *identity);
+
+/* ---- membership.c ---- */
+
+/** Require pac-group, seen by us too. */
+void neg_membership_see(cmd_parms *cmd, neg_conf *conf, const char *line);
+/** A name in conf's Require lines that no AuthNegotiateGroup explains, or NULL. */
+const char *neg_membership_unnamed(apr_pool_t *p, server_rec *servers, const neg_conf *conf);
 
 /* ---- replay.c ---- */
 
@@ -277,6 +301,8 @@ int neg_conn_has_failed(const request_rec *r);
 
 /* ---- answer.c ---- */
 
+/** Refuses whom a rule could not judge (a->groups_unknown). @return the status */
+int neg_answer_unknown_groups(neg_attempt *a, request_rec *r);
 /** Turns an outcome into the response. @return what check_authn has to return */
 int neg_answer(neg_attempt *a, neg_outcome outcome);
 /** Asks a known client for a newer ticket.  @return whether it can be asked */
@@ -312,6 +338,8 @@ void neg_publish_failure(const neg_attempt *a, request_rec *r);
 int neg_publish_fixups(request_rec *r);
 /** fixups hook, after those that put another request into the place of this one. */
 int neg_publish_last_fixups(request_rec *r);
+/** Whether a's identity is of one of these realms; of the default realm when there are none. */
+int neg_publish_is_home(const neg_attempt *a, const apr_array_header_t *realms);
 /** REMOTE_USER by this location's AuthNegotiateUser; NULL when refused. */
 const char *neg_publish_user(neg_attempt *a);
 

@@ -59,7 +59,7 @@ const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *
     if (neg_config_delegate_dir(conf) && !is_stored_alike(conf, identity))
         return "it was proven where AuthNegotiateDelegate or its Perms differ";
     if (neg_wants_unasked(conf, identity))
-        return "its ticket was not asked for an attribute that Require or AuthNegotiateAttribute "
-               "want here";
+        return "its ticket was not asked for an attribute that Require, AuthNegotiateAttribute, "
+               "AuthNegotiateGroup or AuthNegotiateUser want here";
     return NULL;
 }

@@ -11,6 +11,7 @@ use MIME::Base64 qw(decode_base64 encode_base64);
 use NegTest;
 use NegTest::Httpd qw(httpd_user mpm);
 use NegTest::Keytab qw(read_keytab write_keytab);
+use NegTest::Pac qw(logon_info mint);
 use NegTest::Stage;
 
 plan skip_all => 'it is the same with every MPM' if mpm() eq 'prefork';
@@ -195,11 +196,33 @@ my %DIRECTIVES = (
             q()                   => qr/write principal, local, strip/,
             'principal local'     => qr/write principal, local, strip/,
             'strip @EXAMPLE.TEST' => qr/write the realm without its \@: EXAMPLE\.TEST/,
-            account               => qr/account is read from .* PAC.*write principal/,
-            upn                   => qr/upn is read from .* PAC.*write principal/,
+            'account @EXAMPLE.TEST' => qr/AuthNegotiateUser account: write the realm without its \@: EXAMPLE\.TEST/,
+            'upn @EXAMPLE.TEST'   => qr/AuthNegotiateUser upn: write the realm without its \@: EXAMPLE\.TEST/,
             '"%{nosuchfunction:x}"' => qr/cannot be read/,
         ],
         contexts => [qw(location htaccess)],
+    },
+    AuthNegotiateGroup => {
+        see     => \&sees_group,
+        default => 'none',
+        values  => [
+            'Editors S-1-5-21-1-2-3-1200'   => 'Editors',
+            '"A Team" S-1-5-21-1-2-3-1200'  => 'A Team',
+            '"Editors" S-1-5-21-1-2-3-9'    => 'none',
+            off                             => 'none',
+            Off                             => 'none',
+        ],
+        wrong => [
+            Editors                         => qr/write a name and its SID, or off/,
+            'Editors 1200'                  => qr/begins with S-1-.*tools\/ad-groups/,
+            'S-1-5-21-1-2-3-1200 Editors'   => qr/begins with S-1-/,
+            'S-1-5-32-544 S-1-5-32-544'     => qr/write the name first, then the SID/,
+            '"A;B" S-1-5-21-1-2-3-1200'     => qr/no semicolon/,
+            '" A" S-1-5-21-1-2-3-1200'      => qr/no space at its ends/,
+            'everyone S-1-5-21-1-2-3-1200'  => qr/another group everywhere/,
+            '"Domain Users" S-1-5-21-1-2-3-1200' => qr/another group everywhere/,
+        ],
+        contexts => [qw(server location htaccess)],
     },
     AuthNegotiateAttribute => {
         see      => \&sees_attribute,
@@ -346,6 +369,24 @@ sub sees_offer {
     my $r = $http->get("$path/env.pl", Authorization => negotiate('junk'));
     $r = $http->get("$path/env.pl");
     return $r->challenges ? 'always' : 'once';
+}
+
+# A name for the group 1200 of the user's domain.
+my $member;
+
+sub sees_group {
+    my ($path) = @_;
+    $member ||= mint(
+        ccache  => 'FILE:' . stage_dir() . '/kdc/ccache/member',
+        keytab  => keytab(),
+        service => 'HTTP/localhost@EXAMPLE.TEST',
+        client  => 'alice@EXAMPLE.TEST',
+        1       => logon_info(groups => [1200])
+    );
+    my $token = NegTest::Initiator->new(ccache => $member)->authorization;
+    my $text  = get($path, Authorization => $token)->env->{NEGOTIATE_GROUPS};
+    my ($name) = grep { !/^S-1-/ } split /;/, defined $text ? $text : '';
+    return defined $name ? $name : 'none';
 }
 
 # The PAC says the client's name, in UTF-16.

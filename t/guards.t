@@ -175,6 +175,7 @@ sub directives {
         'RSRC_CONF'               => 'server config, virtual host',
         'NO_HTACCESS'             => 'directory',
         'OR_AUTHCFG'              => 'directory, .htaccess',
+        'RSRC_CONF | OR_AUTHCFG'  => 'server config, virtual host, directory, .htaccess',
     );
     my $code = read_file('src/directives.c');
     die "NO_HTACCESS is something else now\n" if $code !~ /^#define NO_HTACCESS \(ACCESS_CONF\)$/m;
@@ -322,6 +323,7 @@ sub merging {
         [ AuthNegotiateDelegate       => 'FILE:@stage@/delegated',   'FILE:@stage@/rcache' ],
         [ AuthNegotiateDelegatePerms  => 'mode:0640',                'mode:0600' ],
         [ AuthNegotiateDelegateEnv    => 'OUTER',                    'KRB5CCNAME' ],
+        [ AuthNegotiateGroup          => 'Staff S-1-5-21-1-2-3-1001', 'Staff S-1-5-21-1-2-3-1002' ],
         [ AuthNegotiateAttribute      => 'TICKET auth-indicators',   'off' ],
         [ AuthNegotiateSession        => 'On',                       'Off' ],
         [ AuthNegotiateSessionTimeout => '60',                       '30min 10h' ],

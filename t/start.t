@@ -337,7 +337,7 @@ CONF
     like $at{'/outer'}, qr{^ +host/localhost\@EXAMPLE\.TEST kvno 3 \S+ \(does not accept here\)$}m,
       '... and which do not serve';
     my %unset = (
-        attributes => 'off', passwords => 'off', realms => 'default', enterprise => 'Off', session => 'Off',
+        attributes => 'off', groups => 'off', passwords => 'off', realms => 'default', enterprise => 'Off', session => 'Off',
         timeouts => 'idle 1800 s, absolute 36000 s', cookie => '(default name); Path=/; HttpOnly; SameSite=Lax',
     );
     my %policy = (

@@ -17,6 +17,7 @@
 #include "cause.h"
 #include "identity.h"
 #include "mech.h"
+#include "pac.h"
 
 /* ---- credentials.c: what each thread keeps ---- */
 
@@ -96,6 +97,7 @@ typedef struct {
     int bound;               /**< to the channel that the leg's input named */
     gss_cred_id_t delegated; /**< GSS_C_NO_CREDENTIAL when none came or none was wanted */
     const apr_array_header_t *attributes; /**< of neg_attribute: all that were wanted, or NULL */
+    neg_pac pac;                          /**< all NULL unless it was wanted */
 } neg_client;
 
 typedef enum {
@@ -124,6 +126,7 @@ typedef struct {
     neg_bytes bindings; /**< application data of the channel bindings; empty: none */
     int want_delegated;
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
+    int want_pac;
     apr_time_t now;
 } neg_leg_input;
 
@@ -168,6 +171,7 @@ typedef struct {
     const char *password; /**< not empty; it stays the caller's, who wipes it */
     int want_delegated;   /**< leg->client.delegated is to hold the user's ticket-granting ticket */
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
+    int want_pac;
 } neg_password;
 
 /**
@@ -202,6 +206,11 @@ const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char 
  */
 const char *neg_attributes_read(apr_pool_t *p, gss_name_t name, const apr_array_header_t *wants,
                                 const apr_array_header_t **attributes);
+
+/* ---- pac.c: what an Active Directory says of a client ---- */
+
+/** Reads the PAC of a completed context's source name into *pac, which p owns. */
+void neg_pac_read(apr_pool_t *p, gss_name_t name, neg_pac *pac);
 
 /* ---- delegate.c: where delegated credentials go ---- */
 
