@@ -200,10 +200,10 @@ SKIP: {
 
 {
     $ad->add_user('carol');
-    $ad->add_groups(map { +{ name => "Team $_", members => ['carol'] } } 1 .. 100);
+    $ad->add_groups(map { +{ name => "Team $_", members => ['carol'] } } 1 .. 20);
     my $r = get('carol', '/everyone');
-    is $r->status, 200, 'a user in a hundred groups';
-    cmp_ok scalar(split /;/, $r->env->{NEGOTIATE_GROUPS}), '>=', 100, '... has them all';
+    is $r->status, 200, 'a user in twenty groups more';
+    cmp_ok scalar(split /;/, $r->env->{NEGOTIATE_GROUPS}), '>=', 20, '... has them all';
 }
 
 is_deeply [ $server->log->crashes ], [], 'nobody died';

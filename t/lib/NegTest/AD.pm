@@ -242,7 +242,23 @@ sub get {
     return @values;
 }
 
-sub sid { my ($self, $name) = @_; return ($self->get($name, 'objectSid'))[0] }
+# All are asked for at once: each ldbsearch takes its time.
+sub sid {
+    my ($self, $name) = @_;
+    $self->_learn_sids if !$self->{sid}{$name};
+    return $self->{sid}{$name} || die "nobody is called $name\n";
+}
+
+sub _learn_sids {
+    my ($self) = @_;
+    my @query = ('-b', BASE, '(objectSid=*)', 'sAMAccountName', 'objectSid');
+    my $text  = run_ok([ 'ldbsearch', '-H', $self->_sam, @query ]) =~ s/\n //gr;
+    for my $entry (split /\n\n+/, $text) {
+        my ($name) = $entry =~ /^sAMAccountName: (.*)$/m or next;
+        ($self->{sid}{$name}) = $entry =~ /^objectSid: (.*)$/m;
+    }
+    return;
+}
 
 sub dn {
     my ($self, $name) = @_;
