@@ -7,7 +7,9 @@ use Apache::Test qw(-withtestmore);
 use MIME::Base64 'encode_base64';
 use NegTest;
 use NegTest::AD;
+use NegTest::Httpd 'mpm';
 
+plan skip_all => 'what a ticket says does not depend on the MPM' if mpm() eq 'prefork';
 my $missing = NegTest::AD->missing;
 plan skip_all => $missing if $missing;
 
@@ -165,10 +167,6 @@ for my $case ([ 'alice', 'alice', 200 ], [ 'ALICE', 'alice', 200 ], [ 'bob', 'bo
 # --- tickets without groups --------------------------------------------------
 
 {
-    $ad->add_user('svc-bare', spn => ['HTTP/bare.ad.example.test'],
-        attributes => { userAccountControl => 0x2010200 });    # NO_AUTH_DATA_REQUIRED
-    $ad->add_to_keytab(keytab('ad'), 'HTTP/bare.ad.example.test');
-    NegTest::Stage->give_to_httpd(keytab('ad'), 0600);
     my %opt = (target => 'HTTP@bare.ad.example.test');
     my $log = $server->log;
     $log->mark;
@@ -188,7 +186,7 @@ SKIP: {
     skip 'ldapsearch with GSSAPI is not installed; run tools/deps ad', 4
       if !grep { -x "$_/ldapsearch" } split /:/, $ENV{PATH}
       or !glob '/usr/lib/*/sasl2/libgssapiv2.so /usr/lib*/sasl2/libgssapiv2.so';
-    $ad->samba_tool('spn', 'add', 'ldap/' . $ad->host, 'DC1$');
+    $ad->add_spn('DC1$', 'ldap/' . $ad->host);
     my $r = run([ source_dir() . '/tools/ad-groups', $ad->host ],
         env => { $ad->env, KRB5CCNAME => $ad->kinit('alice') }, timeout => 30);
     ok $r->{ok}, 'tools/ad-groups lists the groups of the directory' or diag $r->{output};
@@ -198,16 +196,14 @@ SKIP: {
     ok $check->{ok}, '... as lines for the configuration' or diag $check->{output};
 }
 
-# --- many groups -------------------------------------------------------------
+# --- many groups (t/pac.t has a thousand) -------------------------------------
 
 {
     $ad->add_user('carol');
-    $ad->add_groups(map { +{ name => "Team $_", members => ['carol'] } } 1 .. 1000);
-    my $authorization = $ad->initiator('carol')->authorization;
-    my $r = http_of()->get('/everyone', Authorization => $authorization);
-    is $r->status, 200, 'a user in a thousand groups';
-    note 'the header has ', length $authorization, ' characters';
-    cmp_ok scalar(split /;/, $r->env->{NEGOTIATE_GROUPS}), '>=', 1000, '... has them all';
+    $ad->add_groups(map { +{ name => "Team $_", members => ['carol'] } } 1 .. 20);
+    my $r = get('carol', '/everyone');
+    is $r->status, 200, 'a user in twenty groups more';
+    cmp_ok scalar(split /;/, $r->env->{NEGOTIATE_GROUPS}), '>=', 20, '... has them all';
 }
 
 is_deeply [ $server->log->crashes ], [], 'nobody died';

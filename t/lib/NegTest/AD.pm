@@ -33,6 +33,7 @@ use constant {
     DONT_EXPIRE_PASSWORD           => 0x10000,
     TRUSTED_FOR_DELEGATION         => 0x80000,
     TRUSTED_TO_AUTH_FOR_DELEGATION => 0x1000000,
+    NO_AUTH_DATA_REQUIRED          => 0x2000000,
 };
 
 # Who is in every directory. A password is the account's name unless told.
@@ -40,6 +41,13 @@ my @CAST = (
     [ user => 'alice', upn => 'alice@ad.example.test' ],
     [ user => 'bob',   upn => 'bob@ad.example.test' ],
     [ user => 'svc-web', spn => [ 'HTTP/localhost', 'HTTP/www.ad.example.test' ] ],
+    [
+        user       => 'svc-bare',
+        spn        => ['HTTP/bare.ad.example.test'],
+        attributes => {
+            userAccountControl => NORMAL_ACCOUNT | DONT_EXPIRE_PASSWORD | NO_AUTH_DATA_REQUIRED
+        }
+    ],
     [ group => 'Engineers',   members => ['alice'] ],
     [ group => 'Contractors', members => ['bob'] ],
     [ group => 'Staff', members => [ 'Engineers', 'Contractors' ] ],
@@ -86,7 +94,7 @@ sub domain  { 'AD' }
 
 sub log_text { $_[0]{daemon} ? $_[0]{daemon}->output : '' }
 
-# Puts the keys of HTTP/localhost and HTTP/www.ad.example.test into a file of httpd's.
+# Puts the keys of the services into a file of httpd's.
 sub give_keytab {
     my ($self, $file) = @_;
     copy("$self->{dir}/dc/http.keytab", $file) or die "$file: $!\n";
@@ -158,7 +166,8 @@ sub _fill {
         my ($kind, @args) = @$entry;
         $kind eq 'user' ? $self->add_user(@args) : $self->add_group(@args);
     }
-    $self->add_to_keytab("$dir/http.keytab", [ 'HTTP/localhost', 'HTTP/www.ad.example.test' ]);
+    my @services = map { my ($kind, $name, %opt) = @$_; @{ $opt{spn} || [] } } @CAST;
+    $self->add_to_keytab("$dir/http.keytab", \@services);
     return;
 }
 
@@ -213,6 +222,11 @@ sub modify {
     return $self->_change($self->dn($name), @changes);
 }
 
+sub add_spn {
+    my ($self, $name, $spn) = @_;
+    return $self->_change($self->dn($name), [ add => servicePrincipalName => $spn ]);
+}
+
 sub set_password {
     my ($self, $name, $password) = @_;
     return $self->modify($name, clearTextPassword => _password($password));
@@ -228,7 +242,23 @@ sub get {
     return @values;
 }
 
-sub sid { my ($self, $name) = @_; return ($self->get($name, 'objectSid'))[0] }
+# All are asked for at once: each ldbsearch takes its time.
+sub sid {
+    my ($self, $name) = @_;
+    $self->_learn_sids if !$self->{sid}{$name};
+    return $self->{sid}{$name} || die "nobody is called $name\n";
+}
+
+sub _learn_sids {
+    my ($self) = @_;
+    my @query = ('-b', BASE, '(objectSid=*)', 'sAMAccountName', 'objectSid');
+    my $text  = run_ok([ 'ldbsearch', '-H', $self->_sam, @query ]) =~ s/\n //gr;
+    for my $entry (split /\n\n+/, $text) {
+        my ($name) = $entry =~ /^sAMAccountName: (.*)$/m or next;
+        ($self->{sid}{$name}) = $entry =~ /^objectSid: (.*)$/m;
+    }
+    return;
+}
 
 sub dn {
     my ($self, $name) = @_;
@@ -331,7 +361,8 @@ NegTest::AD - a private Active Directory
     my $gss = $ad->initiator('alice');     # or ($name, kinit => {...}, delegate => 1, ...)
 
 The realm AD.EXAMPLE.TEST has alice (Engineers, which is in Staff), bob (Contractors, in Staff) and
-svc-web, whose services are HTTP/localhost and HTTP/www.ad.example.test.
+svc-web, whose services are HTTP/localhost and HTTP/www.ad.example.test. The service of svc-bare,
+HTTP/bare.ad.example.test, gets tickets without a PAC.
 A password is the account's name. It starts in about two seconds; the first time on a
 machine it is made, which takes ten more.
 
@@ -341,7 +372,7 @@ machine it is made, which takes ten more.
     $ad->add_groups({ name => 'T1', members => ['alice'] }, ...);     # a thousand in a moment
     $ad->add_members('Team', 'carol'); $ad->remove_members('Team', 'alice');
     $ad->modify('carol', userPrincipalName => 'carol@ad.example.test', title => undef);
-    $ad->set_password('carol', 'y');
+    $ad->add_spn('carol', 'HTTP/b'); $ad->set_password('carol', 'y');
     $ad->get('carol', 'memberOf'); $ad->sid('Team'); $ad->dn('Team');
     $ad->add_to_keytab($file, [ 'HTTP/a' ]);                          # appends
     $ad->trust_for_delegation('svc-web');                             # forwarded TGTs
