@@ -276,6 +276,41 @@ void neg_ccache_drop(const char *ccache)
         unlink(path);
 }
 
+/* ---- In memory ---- */
+
+/* A krb5 context of its own, since its owner may end in any thread. */
+typedef struct {
+    krb5_context krb5;
+    krb5_ccache handle;
+} memory;
+
+static apr_status_t forget(void *data)
+{
+    memory *m = data;
+    if (m->handle)
+        krb5_cc_destroy(m->krb5, m->handle);
+    krb5_free_context(m->krb5);
+    return APR_SUCCESS;
+}
+
+const char *neg_ccache_hide(apr_pool_t *p, gss_cred_id_t delegated, const char **ccache)
+{
+    memory *m = apr_pcalloc(p, sizeof(*m));
+    krb5_error_code code;
+    const char *why;
+    char *name;
+    if (krb5_init_context(&m->krb5) != 0)
+        return "krb5 cannot be set up in this process";
+    apr_pool_cleanup_register(p, m, forget, apr_pool_cleanup_null);
+    if ((code = krb5_cc_new_unique(m->krb5, "MEMORY", NULL, &m->handle)) != 0 ||
+        (code = krb5_cc_get_full_name(m->krb5, m->handle, &name)) != 0)
+        return neg_status_krb5_text(p, m->krb5, code);
+    why = write_credential(p, delegated, name);
+    *ccache = apr_pstrdup(p, name);
+    krb5_free_string(m->krb5, name);
+    return why;
+}
+
 /* ---- Using it ---- */
 
 const char *neg_ccache_open(apr_pool_t *p, const char *ccache, gss_cred_id_t *cred)
