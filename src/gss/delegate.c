@@ -228,6 +228,11 @@ const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_c
 
 /* ---- As long as a session ---- */
 
+int neg_ccache_is_file(const char *ccache)
+{
+    return strncmp(ccache, "FILE:", 5) == 0;
+}
+
 const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const neg_ccache_session *session,
                             const char **kept)
 {
@@ -241,7 +246,7 @@ const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const neg_ccache_
                             "new one is without: see who logs in again and again and keeps no "
                             "cookie, or shorten AuthNegotiateSessionTimeout",
                             NEG_CCACHES_KEPT_MAX, session->directory);
-    if (strncmp(ccache, "FILE:", 5) != 0 || link(ccache + 5, path) != 0)
+    if (!neg_ccache_is_file(ccache) || link(ccache + 5, path) != 0)
         return apr_psprintf(p, "%s cannot be kept as %s: %s", ccache, path, strerror(errno));
     *kept = apr_pstrcat(p, "FILE:", path, NULL);
     return NULL;
@@ -250,8 +255,7 @@ const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const neg_ccache_
 static const char *path_of_kept(const char *ccache)
 {
     const char *name = strrchr(ccache, '/');
-    return name && strncmp(ccache, "FILE:", 5) == 0 &&
-                   strncmp(name + 1, SESSION, strlen(SESSION)) == 0
+    return name && neg_ccache_is_file(ccache) && strncmp(name + 1, SESSION, strlen(SESSION)) == 0
                ? ccache + 5
                : NULL;
 }

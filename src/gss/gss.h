@@ -247,8 +247,12 @@ typedef struct {
 /** What one user, who may keep no cookie and begin sessions without end, can leave on the disk. */
 #define NEG_CCACHES_KEPT_MAX 16
 
+/** Whether it is in a file, and not in the memory of this process. */
+int neg_ccache_is_file(const char *ccache);
+
 /**
  * Gives the file of a stored ccache a second name, which its pool does not end: a session's.
+ * @param ccache neg_ccache_is_file()
  * @param kept FILE:path
  * @return NULL, or a sentence in p; also when the user has NEG_CCACHES_KEPT_MAX already
  */
