@@ -79,63 +79,67 @@ static neg_outcome refuse_undelegated(neg_attempt *a)
             a->identity->principal));
 }
 
-/* mod_proxy's URL behind "proxy:": a socket's path may come before it. */
-static const char *url_of(const request_rec *r)
+/* The ccache that speaks for the user. */
+static const char *ccache_of(const neg_attempt *a)
 {
-    const char *url = r->filename && strncmp(r->filename, "proxy:", 6) == 0 ? r->filename + 6
-                      : r->handler && strncmp(r->handler, "proxy:", 6) == 0 ? r->handler + 6
-                                                                            : "";
-    const char *bar = strncmp(url, "unix:", 5) == 0 ? strchr(url, '|') : NULL;
-    return bar ? bar + 1 : url;
-}
-
-/* Others have no way to say who the backend is, or mod_proxy does not show it to anybody. */
-static neg_outcome check_scheme(neg_attempt *a)
-{
-    static const char *const schemes[] = {"http:", "https:", "balancer:"};
-    const char *url = url_of(a->r);
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
-        if (strncasecmp(url, schemes[i], strlen(schemes[i])) == 0)
-            return NEG_UNKNOWN;
-    return neg_attempt_refuse(
-        a, NEG_CAUSE_INTERNAL,
-        apr_psprintf(neg_attempt_pool(a),
-                     "AuthNegotiateProxyService works with backends by http and https, not with "
-                     "\"%.40s\": write AuthNegotiateProxyService off for them",
-                     ap_escape_logitem(neg_attempt_pool(a), url)));
+    return a->identity->ccache;
 }
 
 neg_outcome neg_backend_begin(neg_attempt *a, neg_backend **backend)
 {
     const neg_backend_rule *rule = neg_config_proxy_service(a->conf);
     neg_backend *b;
-    if (!rule || (rule->optional && !a->identity->ccache))
+    if (!rule || (rule->optional && !ccache_of(a)))
         return NEG_UNKNOWN;
-    if (!a->identity->ccache)
+    if (!ccache_of(a))
         return refuse_undelegated(a);
-    if (check_scheme(a) == NEG_REFUSED)
-        return NEG_REFUSED;
     b = *backend = apr_pcalloc(a->r->pool, sizeof(*b));
     b->attempt = a;
     b->rule = rule;
-    b->place.ccache = a->identity->ccache;
+    b->place.ccache = ccache_of(a);
     return NEG_GRANTED;
 }
 
 /* ---- To whom ---- */
 
-/* The host of the member that a balancer has chosen, or else of the URL. */
-static const char *host_of(const neg_backend *b)
+/* Others have no way to say who the backend is. */
+static int is_http(const char *url)
 {
-    request_rec *r = b->attempt->r;
-    const char *member = apr_table_get(r->subprocess_env, "BALANCER_WORKER_NAME");
-    apr_uri_t uri;
-    if (strncasecmp(url_of(r), "balancer:", 9) != 0)
-        member = url_of(r);
-    return member && apr_uri_parse(r->pool, member, &uri) == APR_SUCCESS ? uri.hostname : NULL;
+    static const char *const schemes[] = {"http:", "https:", "h2:", "h2c:"};
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
+        if (strncasecmp(url, schemes[i], strlen(schemes[i])) == 0)
+            return 1;
+    return 0;
 }
 
-static const char *service_of(neg_backend *b)
+static neg_outcome check_target(neg_attempt *a, const neg_backend_target *to)
+{
+    apr_pool_t *p = a->r->pool;
+    if (!is_http(to->url))
+        return neg_attempt_refuse(
+            a, NEG_CAUSE_INTERNAL,
+            apr_psprintf(p,
+                         "AuthNegotiateProxyService works with backends by http, https, h2 and "
+                         "h2c, not with \"%.40s\": write AuthNegotiateProxyService off for them",
+                         ap_escape_logitem(p, to->url)));
+    if (to->is_shared)
+        return neg_attempt_refuse(
+            a, NEG_CAUSE_INTERNAL,
+            apr_psprintf(p,
+                         "connections to \"%.80s\" would be used for more users than one, which "
+                         "AuthNegotiateProxyService has to prevent: write disablereuse=on after "
+                         "this backend's URL in ProxyPass or BalancerMember",
+                         ap_escape_logitem(p, to->url)));
+    return NEG_UNKNOWN;
+}
+
+static const char *host_of(apr_pool_t *p, const char *url)
+{
+    apr_uri_t uri;
+    return apr_uri_parse(p, url, &uri) == APR_SUCCESS && uri.hostname ? uri.hostname : "";
+}
+
+static const char *service_of(neg_backend *b, const char *url)
 {
     request_rec *r = b->attempt->r;
     const char *error = NULL;
@@ -143,8 +147,7 @@ static const char *service_of(neg_backend *b)
     if (b->rule->expr) {
         text = ap_expr_str_exec(r, b->rule->expr, &error);
     } else if (strcmp(text, "HTTP") == 0) {
-        const char *host = host_of(b);
-        text = host ? apr_pstrcat(r->pool, "HTTP@", host, NULL) : "";
+        text = apr_pstrcat(r->pool, "HTTP@", host_of(r->pool, url), NULL);
     }
     if (!error && is_service_at_host(text))
         return text;
@@ -194,13 +197,13 @@ static const char *credentials_of(const neg_backend *b, neg_bytes token)
     return apr_pstrcat(p, neg_negotiate_name, " ", text, NULL);
 }
 
-const char *neg_backend_authorization(neg_backend *b)
+const char *neg_backend_authorization(neg_backend *b, const neg_backend_target *to)
 {
     neg_attempt *a = b->attempt;
     neg_bytes token;
     const char *why;
     b->initiator = NULL;
-    if (!(b->place.service = service_of(b)))
+    if (check_target(a, to) == NEG_REFUSED || !(b->place.service = service_of(b, to->url)))
         return NULL;
     b->worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
     why = b->worker ? begin_exchange(b, &token) : "krb5 cannot be set up in this process";

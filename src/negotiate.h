@@ -312,9 +312,15 @@ const char *neg_backend_set(cmd_parms *cmd, void *conf, const char *service, con
  * @return NEG_UNKNOWN when not, NEG_GRANTED with *backend, or NEG_REFUSED with a->failure
  */
 neg_outcome neg_backend_begin(neg_attempt *a, neg_backend **backend);
-/** The value of Authorization for the backend that mod_proxy has chosen, new for each call; NULL
- * when refused. */
-const char *neg_backend_authorization(neg_backend *backend);
+
+/** Where mod_proxy is about to send it. */
+typedef struct {
+    const char *url;
+    int is_shared; /**< the connection is kept for other users, and nothing can be done about it */
+} neg_backend_target;
+
+/** The value of Authorization for this target, new for each call; NULL when refused. */
+const char *neg_backend_authorization(neg_backend *backend, const neg_backend_target *target);
 /** Whether the answer that r has got is of who it should be.  @return NEG_GRANTED or NEG_REFUSED */
 neg_outcome neg_backend_check(neg_backend *backend);
 

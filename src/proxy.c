@@ -12,6 +12,7 @@
 
 #include <httpd.h> /* before the others, which do not include it */
 
+#include <apr_dso.h>
 #include <mod_proxy.h>
 #include <util_filter.h>
 
@@ -70,22 +71,37 @@ static void hide(passage *p, const neg_exchange *exchange)
         apr_table_unset(r->headers_in, "Upgrade");
 }
 
-/* mod_proxy hook fixups: the backend is chosen, and the request's headers are a copy for it. */
-static int fixups(request_rec *r)
+/* neg_publish_unshared() is enough for the others; mod_proxy_http2 does not look at it. */
+static int is_shared(const proxy_worker *worker, const char *url)
+{
+    return strncasecmp(url, "h2", 2) == 0 && worker->s->is_address_reusable &&
+           !worker->s->disablereuse;
+}
+
+static const char *authorization_for(passage *p, const proxy_worker *worker, const char *url)
+{
+    neg_backend_target target = {url, is_shared(worker, url)};
+    return p->answered ? NULL : neg_backend_authorization(p->backend, &target);
+}
+
+/* mod_proxy's hook scheme_handler, before those that send a request: the backend is chosen, also
+ * from a balancer's members, and r->headers_in is what goes there. */
+static int address(request_rec *r, proxy_worker *worker, proxy_server_conf *conf, char *url,
+                   const char *proxy_host, apr_port_t proxy_port)
 {
     passage *p = passage_of(r);
     const char *authorization;
+    (void)conf;
+    (void)proxy_host;
+    (void)proxy_port;
     if (!p || !p->backend)
         return DECLINED;
-    if ((authorization = neg_backend_authorization(p->backend))) {
+    if ((authorization = authorization_for(p, worker, url))) {
         apr_table_setn(r->headers_in, "Authorization", authorization);
-        return OK;
+        return DECLINED;
     }
-    /* Nobody looks at what this hook returns; a header that cannot be read stops mod_proxy. */
     p->refused = 1;
-    apr_table_unset(r->headers_in, "Authorization");
-    apr_table_setn(r->headers_in, "Connection", "(no token)");
-    return OK;
+    return HTTP_BAD_GATEWAY; /* for mod_proxy; pass_on() has the last word */
 }
 
 /* ---- On the way back ---- */
@@ -174,11 +190,28 @@ static int handler(request_rec *r)
     return pass_on(r, nearest->exchange);
 }
 
+typedef void hook_adder(proxy_HOOK_scheme_handler_t *, const char *const *, const char *const *,
+                        int);
+
+/* mod_proxy may be loaded after this module, or not at all: so its hook is looked for by its name,
+ * in all that has been loaded.  Were it not found, no answer would be let in. */
+static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    apr_dso_handle_t *all;
+    apr_dso_handle_sym_t hook;
+    (void)pconf;
+    (void)plog;
+    if (apr_dso_load(&all, NULL, ptemp) == APR_SUCCESS &&
+        apr_dso_sym(&hook, all, "proxy_hook_scheme_handler") == APR_SUCCESS)
+        ((hook_adder *)hook)(address, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    return OK;
+}
+
 void neg_proxy_register(apr_pool_t *p)
 {
     static const char *const after_caches[] = {"mod_cache.c", NULL};
     (void)p;
     ap_hook_handler(handler, after_caches, NULL, APR_HOOK_REALLY_FIRST);
-    APR_OPTIONAL_HOOK(proxy, fixups, fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_register_output_filter(filter_name, filter, NULL, (ap_filter_type)(AP_FTYPE_RESOURCE - 1));
 }

@@ -158,7 +158,8 @@ static neg_bytes facts_of(apr_pool_t *p, const neg_identity *identity)
  * its memory, for backends, goes with the request or the connection. */
 static int has_tickets_to_keep(const neg_attempt *a)
 {
-    return neg_session_store_of(a) && a->identity->ccache && neg_ccache_is_file(a->identity->ccache);
+    return neg_session_store_of(a) && a->identity->ccache &&
+           neg_ccache_is_file(a->identity->ccache);
 }
 
 /* Whether a session is all that a new one would be. */

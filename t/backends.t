@@ -211,7 +211,7 @@ for my $path ('/back', '/back/persist', '/back/named', '/back/balanced', '/back/
     $front->log->mark;
     ($r) = ask('/back/ajp/env.pl', 'alice');
     is $r->status, 500, 'a backend by AJP: 500';
-    ok $front->log->wait_for(qr/works with backends by http and https/), '... the log says so';
+    ok $front->log->wait_for(qr/works with backends by http, https, h2 and h2c/), '... the log says so';
 }
 
 # --- a backend that does not prove itself -------------------------------------------------
