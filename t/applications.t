@@ -7,25 +7,18 @@ use warnings;
 use Apache::Test qw(-withtestmore);
 use NegTest;
 use NegTest::Backend;
+use NegTest::Httpd 'mpm';
 use Time::HiRes 'time';
 
 my $challenge = NegTest::Backend::CHALLENGE;
 my $socket    = stage_dir() . '/application.sock';
 my $fcgi_path = stage_dir() . '/fcgi.sock';
+my $php       = NegTest::Backend->php_fpm(stage_dir());
 my $fcgi      = NegTest::Backend->has_fcgi ? NegTest::Backend->fcgi($fcgi_path) : undef;
 my ($http, $ajp, $scgi, $uwsgi, $websocket) = map { NegTest::Backend->$_ } qw(http ajp scgi uwsgi websocket);
 my $unix = NegTest::Backend->http(path => $socket);
 
 # A httpd behind: by http, and by HTTP/2.
-open my $count, '>', stage_dir() . '/cgi-bin/count.pl' or die "count.pl: $!";
-print $count <<'CGI';
-#!/usr/bin/env perl
-my $all = 0;
-while (my $n = read STDIN, my $bytes, 1 << 16) { $all += $n }
-print "Content-Type: text/plain\r\n\r\nBYTES=$all\nAUTHORIZATION=", $ENV{HTTP_AUTHORIZATION} || '', "\n";
-CGI
-close $count;
-chmod 0755, stage_dir() . '/cgi-bin/count.pl';
 my $back = server(conf => <<'CONF')->start;
     Protocols h2c http/1.1
     ScriptAliasMatch "env\.pl" "@stage@/cgi-bin/env.pl"
@@ -39,17 +32,20 @@ CONF
 my %application = (
     http  => { to => "http://localhost:${\$http->port}/" },
     cgi   => { to => $back->url('/env.pl/'), header => 'HTTP_REMOTEUSER', authorization => 'HTTP_AUTHORIZATION' },
-    h2    => { to => 'h2c://localhost:' . $back->port . '/env.pl/', header => 'HTTP_REMOTEUSER', authorization => 'HTTP_AUTHORIZATION' },
+    mpm() eq 'prefork' ? () :    # mod_http2 wants another MPM
+    (h2   => { to => 'h2c://localhost:' . $back->port . '/env.pl/', header => 'HTTP_REMOTEUSER', authorization => 'HTTP_AUTHORIZATION' }),
     unix  => { to => "unix:$socket|http://localhost/" },
     ajp   => { to => "ajp://localhost:${\$ajp->port}/ secret=hush", user => 'REMOTE_USER' },
     scgi  => { to => "scgi://localhost:${\$scgi->port}/", user => 'REMOTE_USER', authorization => 'HTTP_AUTHORIZATION' },
     uwsgi => { to => "uwsgi://localhost:${\$uwsgi->port}/", user => 'REMOTE_USER', authorization => 'HTTP_AUTHORIZATION' },
     $fcgi ? (fcgi => { to => "unix:$fcgi_path|fcgi://localhost/", user => 'REMOTE_USER', authorization => 'HTTP_AUTHORIZATION' }) : (),
+    $php ? (php => { to => $php->{url}, user => 'REMOTE_USER', authorization => 'HTTP_AUTHORIZATION' }) : (),
 );
 my $passes = join '', map { qq{ProxyPass "/app/$_/" "$application{$_}{to}"\n} =~ s/ secret=(\w+)"/" secret=$1/r } sort keys %application;
 
 my $front = server(conf => <<"CONF")->start;
 PassEnv KRB5_CONFIG
+Protocols h2c http/1.1
 AuthNegotiateKeytab "\@keytab\@"
 RequestHeader unset RemoteUser early
 SetEnvIfNoCase Connection "RemoteUser" names_itself
@@ -75,13 +71,14 @@ SetEnvIfNoCase Connection "RemoteUser" names_itself
 </Location>
 ProxyPass "/app/persist/" "http://localhost:${\$http->port}/"
 ProxyPass "/app/count/" "${\$back->url('/count.pl/')}"
+ProxyPass "/app/count-h2/" "h2c://localhost:${\$back->port}/count.pl/"
 ProxyPass "/app/socket/" "ws://localhost:${\$websocket->port}/"
 ProxyPass "/app/upgrade/" "http://localhost:${\$websocket->port}/" upgrade=websocket
 ProxyPass "/open/" "http://localhost:${\$http->port}/"
 $passes
 CONF
 
-plan tests => 12 * keys(%application) + 41;
+plan tests => 12 * keys(%application) + 44;
 
 sub front { return http(port => $front->port) }
 
@@ -107,7 +104,7 @@ for my $name (sort keys %application) {
     one_final_token($gss, $r, $name);
 
     my $t = told($r);
-    if ($name =~ /^(?:fcgi|scgi|uwsgi)$/) { like $t->{krb5ccname}, qr{^FILE:/}, '... KRB5CCNAME, where variables are passed' }
+    if ($name =~ /^(?:fcgi|php|scgi|uwsgi)$/) { like $t->{krb5ccname}, qr{^FILE:/}, '... KRB5CCNAME, where variables are passed' }
     elsif ($name eq 'ajp') { is $t->{secret}, 'hush', '... the secret' }
     else { is $t->{krb5ccname}, undef, '... KRB5CCNAME is nothing for another machine' }
 
@@ -198,8 +195,15 @@ for my $path (qw(socket upgrade)) {
     is curl(ccache('alice'), '--anyauth', '-u', ':', '-H', 'Expect: 100-continue', '--data-binary', "\@$file", '-w', '%{size_upload}', '-o', '/dev/null', $url),
       1_000_000, '... with Expect a 401 costs nothing of the body';
     truncate $out, 100_000_000;
-    like curl(ccache('alice'), '--negotiate', '-u', ':', '-T', $file, '-X', 'POST', '-H', 'Transfer-Encoding: chunked', $url),
-      qr/^BYTES=100000000\n/, '100 MB, chunked';
+    my @upload = (ccache('alice'), '--negotiate', '-u', ':', '-T', $file, '-X', 'POST');
+    like curl(@upload, $url), qr/^BYTES=100000000\n/, '100 MB';
+    like curl(@upload, '-H', 'Transfer-Encoding: chunked', $url), qr/^BYTES=100000000\n/, '100 MB, chunked';
+  SKIP: {
+        skip 'no HTTP/2 here', 2 if mpm() eq 'prefork' || curl(ccache('alice'), '--version') !~ /\bHTTP2\b/;
+        like curl(@upload, '--http2-prior-knowledge', $url), qr/^BYTES=100000000\nAUTHORIZATION=\n/, '100 MB by HTTP/2';
+        like curl(@upload, '--http2-prior-knowledge', $front->url('/app/count-h2/')), qr/^BYTES=100000000\nAUTHORIZATION=\n/,
+          '... and to a backend by HTTP/2';
+    }
 }
 
 is_deeply [ map { $_->log->crashes } $front, $back ], [], 'nobody died';

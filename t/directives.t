@@ -572,7 +572,7 @@ for my $name (@names) {
               for '', 'inner/';
         }
         $text .= qq{<Directory "$dir$path_of{$name}">\nOptions +ExecCGI\nAddHandler cgi-script .pl\nAuthType Negotiate\n}
-          . "AuthName test\nRequire valid-user\n" . ($d->{with} ? "$d->{with}\n" : '') . (may_stand($name, 'location') ? "$name $d->{values}[0]\n" : '') . "</Directory>\n";
+          . "AuthName test\nRequire valid-user\n" . ($d->{with} && may_stand($name, 'htaccess') ? "$d->{with}\n" : '') . (may_stand($name, 'location') ? "$name $d->{values}[0]\n" : '') . "</Directory>\n";
     }
     $text =~ s/^ScriptAliasMatch.*\n//mg;
     my $server = server(conf => $text)->start;

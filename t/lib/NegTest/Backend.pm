@@ -6,7 +6,9 @@ package NegTest::Backend;
 use strict;
 use warnings;
 
+use NegTest::Httpd 'httpd_user';
 use NegTest::Listener;
+use NegTest::Process 'wait_until';
 
 use constant CHALLENGE => 'Basic realm="application"';
 
@@ -100,6 +102,45 @@ sub fcgi {
     return bless { pid => $pid, owner => $$ }, 'NegTest::Listener';
 }
 
+# PHP's FastCGI server; undef where it is not installed.
+sub php_fpm {
+    my ($class, $dir) = @_;
+    my ($program) = sort { $b cmp $a } glob '/usr/sbin/php-fpm*';
+    return if !$program;
+    my ($user, $group) = httpd_user();
+    my $as = defined $user ? "user = $user\ngroup = $group\nlisten.owner = $user\nlisten.group = $group\n" : '';
+    _write("$dir/php-fpm.conf", <<"CONF");
+[global]
+error_log = $dir/php-fpm.log
+[application]
+listen = $dir/php-fpm.sock
+${as}pm = static
+pm.max_children = 1
+CONF
+    _write("$dir/application.php", <<'PHP' =~ s/CHALLENGE/CHALLENGE/er);
+<?php
+header('Content-Type: text/plain');
+if (strpos($_SERVER['REQUEST_URI'], '/401') !== false) {
+    http_response_code(401);
+    header('WWW-Authenticate: CHALLENGE');
+}
+foreach ($_SERVER as $name => $value)
+    if (is_string($value))
+        echo "$name=$value\n";
+PHP
+    my $process = NegTest::Process->start([ $program, '-n', '-F', '-y', "$dir/php-fpm.conf" ], output => "$dir/php-fpm.out");
+    wait_until(sub { !$process->alive || -S "$dir/php-fpm.sock" }, 20);
+    return { process => $process, url => "unix:$dir/php-fpm.sock|fcgi://localhost$dir/application.php/" };
+}
+
+sub _write {
+    my ($file, $text) = @_;
+    open my $out, '>', $file or die "$file: $!\n";
+    print $out $text;
+    close $out;
+    return;
+}
+
 # --- AJP/1.3: a request's headers and attributes --------------------------------------
 
 my %ajp_attribute = (3 => 'REMOTE_USER', 4 => 'AUTH_TYPE', 12 => 'secret');
@@ -159,6 +200,7 @@ NegTest::Backend - applications behind mod_proxy
 =head1 SYNOPSIS
 
     my $application = NegTest::Backend->ajp;     # http(path => ...), websocket, scgi, uwsgi, fcgi($path)
+    my $php = NegTest::Backend->php_fpm($dir);         # $php->{url} for ProxyPass, or undef
     ProxyPass "/app/" "ajp://localhost:${\$application->port}/"
 
 =cut
