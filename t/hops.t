@@ -107,7 +107,7 @@ ProxyPass "/hop/failing/" "balancer://failing/here/"
 ProxyPass "/hop/" "http://localhost:$port/kept/"
 CONF
 
-plan tests => 70;
+plan tests => $has_h2 ? 70 : 51;
 
 sub front { return http(port => $front->port) }
 sub token { my ($user, %opt) = @_; return (Authorization => initiator($user, delegate => 1, %opt)->authorization) }
