@@ -264,6 +264,10 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
         if (check_ccache_directory(c, where, conf))
             add_probe(c, where, conf, NEG_PROBE_DIRECTORY);
     }
+    if (neg_config_proxy_service(own) && !ap_find_linked_module("mod_proxy.c"))
+        note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateProxyService", at, NULL),
+             "mod_proxy is not loaded, so that nothing is passed on to a backend: write LoadModule "
+             "proxy_module and proxy_http_module (a2enmod proxy_http), or take the line out");
     if (own->delegate_perms)
         add_probe(c, apr_pstrcat(c->pool, "AuthNegotiateDelegatePerms", at, NULL), conf,
                   NEG_PROBE_OWNER);

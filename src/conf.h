@@ -106,6 +106,13 @@ typedef struct {
     int max_age;           /**< seconds; 0: the browser forgets it at its end */
 } neg_cookie_rule;
 
+/** AuthNegotiateProxyService. */
+typedef struct {
+    const char *text;           /**< as configured: off, HTTP (at the backend's host), HTTP@host */
+    const ap_expr_info_t *expr; /**< gives HTTP@host; NULL: text does */
+    int optional;               /**< a request whose user delegated nothing goes on without */
+} neg_backend_rule;
+
 /*
  * The one list of configuration members: it makes the structure and its merge, so that no directive
  * can be forgotten in either.
@@ -130,7 +137,8 @@ typedef struct {
     X(const apr_array_header_t *, required_realms) /* of httpd's own Require krb5-realm */         \
     X(neg_switch, session)                                                                         \
     X(const neg_timeouts *, session_timeout)                                                       \
-    X(const neg_cookie_rule *, session_cookie)
+    X(const neg_cookie_rule *, session_cookie)                                                     \
+    X(const neg_backend_rule *, proxy_service)
 
 /** A location's policy.  Immutable once merged; merges happen per request, so it owns nothing. */
 typedef struct {
@@ -179,6 +187,7 @@ typedef struct {
     neg_ccaches *ccaches;             /**< of this child: see delegate.c */
     apr_uint32_t *half_open;          /**< of this child: see connection.c */
     struct neg_slots *slots;          /**< of all children: see slots.c */
+    neg_tickets *tickets;             /**< of this child: see tickets.c */
 } neg_server;
 
 /* ---- directives.c ---- */
@@ -210,6 +219,11 @@ void neg_config_note_basic(cmd_parms *cmd, const neg_conf *conf);
 const char *neg_config_acceptor_text(const neg_conf *conf);
 const char *neg_config_delegate_dir(const neg_conf *conf);
 const char *neg_config_delegate_env(const neg_conf *conf);
+#define NEG_IN_MEMORY "MEMORY:"
+/** Where a delegated credential is kept: a directory, NEG_IN_MEMORY for backends alone, or NULL. */
+const char *neg_config_delegate_place(const neg_conf *conf);
+/** AuthNegotiateProxyService, NULL when it is off. */
+const neg_backend_rule *neg_config_proxy_service(const neg_conf *conf);
 neg_perms neg_config_perms(const neg_conf *conf);
 unsigned neg_config_mechs(const neg_conf *conf);
 const char *neg_config_user_text(const neg_conf *conf);

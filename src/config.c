@@ -96,6 +96,18 @@ const char *neg_config_delegate_dir(const neg_conf *conf)
     return conf->delegate ? conf->delegate->directory : NULL;
 }
 
+const neg_backend_rule *neg_config_proxy_service(const neg_conf *conf)
+{
+    const neg_backend_rule *rule = conf->proxy_service;
+    return rule && strcmp(rule->text, "off") != 0 ? rule : NULL;
+}
+
+const char *neg_config_delegate_place(const neg_conf *conf)
+{
+    const char *directory = neg_config_delegate_dir(conf);
+    return directory ? directory : neg_config_proxy_service(conf) ? NEG_IN_MEMORY : NULL;
+}
+
 const char *neg_config_delegate_env(const neg_conf *conf)
 {
     return conf->delegate_env ? conf->delegate_env : DEFAULT_DELEGATE_ENV;

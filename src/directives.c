@@ -299,4 +299,6 @@ const command_rec neg_commands[] = {
                     "files with keys: the first seals, all open"),
     AP_INIT_TAKE1("AuthNegotiateSessionStore", neg_session_set_store, NULL, RSRC_CONF,
                   "cookie, or a socache provider"),
+    AP_INIT_TAKE12("AuthNegotiateProxyService", neg_backend_set, NULL, RSRC_CONF | NO_HTACCESS,
+                   "Negotiate to a backend: off, HTTP, HTTP@host or expression; optional"),
     {.name = NULL}};

@@ -45,6 +45,7 @@ struct neg_scheme;
 typedef struct {
     request_rec *root;               /**< the request that the client sent; its pool owns all */
     int tried;                       /**< the Authorization header has been used */
+    const char *line;                /**< that header's value */
     neg_outcome outcome;             /**< of that use */
     const neg_identity *identity;    /**< that it proved */
     const struct neg_scheme *scheme; /**< that it named, if this server has it */
@@ -135,8 +136,10 @@ extern const char neg_negotiate_name[]; /**< r->ap_auth_type, known by its addre
 /** Finds a->acceptor, which may be an expression.  @return NEG_UNKNOWN, or NEG_REFUSED */
 neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
 
-/** What a token, or the KDC's ticket for a password, has proven here. */
-neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client);
+/** What a token, or the KDC's ticket for a password, has proven here.
+ * @param ap_req of the token; empty for a password */
+neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client,
+                                     neg_bytes ap_req);
 
 /* ---- mechs.c ---- */
 
@@ -313,6 +316,40 @@ int neg_answer_logout(neg_attempt *a, int ended);
 /** note_auth_failure hook: the challenges for a 401 that another module answers. */
 int neg_answer_note_failure(request_rec *r, const char *auth_type);
 
+/** Takes the final token and what goes with it out of the answer, while a backend makes one. */
+const apr_table_t *neg_answer_take_own(request_rec *r);
+/** Gives it back, in the place of a backend's: not to a backend's 401, which is left as it is. */
+void neg_answer_give_own(request_rec *r, const apr_table_t *own);
+/** The status for a request that was granted and cannot be passed on: a->failure says why. */
+int neg_answer_unpassable(neg_attempt *a);
+
+/* ---- proxy.c: requests that are passed on to a backend ---- */
+
+void neg_proxy_register(apr_pool_t *p);
+
+/* ---- backend.c: Negotiate towards a backend, as the user ---- */
+
+/** What a request needs to be sent to a backend in its user's name. */
+typedef struct neg_backend neg_backend;
+
+const char *neg_backend_set(cmd_parms *cmd, void *conf, const char *service, const char *otherwise);
+/**
+ * Whether this request, granted by a, is to be sent so.
+ * @return NEG_UNKNOWN when not, NEG_GRANTED with *backend, or NEG_REFUSED with a->failure
+ */
+neg_outcome neg_backend_begin(neg_attempt *a, neg_backend **backend);
+
+/** Where mod_proxy is about to send it. */
+typedef struct {
+    const char *url;
+    int is_shared; /**< the connection is kept for other users, and nothing can be done about it */
+} neg_backend_target;
+
+/** The value of Authorization for this target, new for each call; NULL when refused. */
+const char *neg_backend_authorization(neg_backend *backend, const neg_backend_target *target);
+/** Whether the answer that r has got is of who it should be.  @return NEG_GRANTED or NEG_REFUSED */
+neg_outcome neg_backend_check(neg_backend *backend);
+
 /* ---- report.c ---- */
 
 /** This child's counters of what has been told, allocated in p. */
@@ -336,6 +373,9 @@ void neg_publish_nothing(const neg_attempt *a, request_rec *r);
 void neg_publish_failure(const neg_attempt *a, request_rec *r);
 /** fixups hook: again, for subrequests and redirects that the core did not ask us about. */
 int neg_publish_fixups(request_rec *r);
+/** For a request that is sent to a backend as its user: mod_proxy keeps its connection for nobody,
+ * and passes no interim answers on, which prove nothing. */
+void neg_publish_unshared(request_rec *r);
 /** fixups hook, after those that put another request into the place of this one. */
 int neg_publish_last_fixups(request_rec *r);
 /** Whether a's identity is of one of these realms; of the default realm when there are none. */

@@ -174,6 +174,12 @@ void neg_publish_failure(const neg_attempt *a, request_rec *r)
     apr_table_setn(r->subprocess_env, "NEGOTIATE_ERROR_TEXT", a->failure.text);
 }
 
+void neg_publish_unshared(request_rec *r)
+{
+    apr_table_setn(r->subprocess_env, "proxy-nokeepalive", "1");
+    apr_table_setn(r->subprocess_env, "proxy-interim-response", "Suppress");
+}
+
 int neg_publish_fixups(request_rec *r)
 {
     const neg_attempt *a = neg_attempt_granted(r);
@@ -181,7 +187,7 @@ int neg_publish_fixups(request_rec *r)
     withhold_attributes(r);
     if (a && a->r != r)
         neg_publish_identity(a, r);
-    if (!a && r->prev && (a = neg_attempt_nearest(r->prev)) && a->failure.cause)
+    if (r->prev && (a = neg_attempt_nearest(r->prev)) && a->failure.cause)
         neg_publish_failure(a, r);
     return DECLINED;
 }

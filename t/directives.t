@@ -294,6 +294,18 @@ my %DIRECTIVES = (
             'A-B' => qr/letters, digits and underscores/, q("") => qr/takes one argument, the variable/, 'A B' => qr/takes one argument/ ],
         contexts => [qw(server location)],
     },
+    AuthNegotiateProxyService => {
+        see      => \&sees_proxy_service,
+        default  => 'passes on',
+        with     => 'ProxyPass "' . url('/plain') . '"',
+        values   => [ HTTP => 'needs a ticket', off => 'passes on', 'HTTP@localhost' => 'needs a ticket',
+            'HTTP optional' => 'passes on', '"HTTP@%{HTTP_HOST}"' => 'needs a ticket' ],
+        wrong    => [ 'localhost' => qr/"localhost" is not understood; write HTTP \(at the host.*HTTP\@backend/,
+            'HTTP@' => qr/is not understood; write HTTP/, 'HTTP/localhost' => qr/is not understood/, 'any' => qr/is not understood/,
+            'HTTP never' => qr/write optional after a service/, 'off optional' => qr/write optional after a service/,
+            'HTTP@%{' => qr/the expression .* cannot be read/ ],
+        contexts => [qw(server location)],
+    },
 );
 
 # --- what a client observes --------------------------------------------------
@@ -415,6 +427,12 @@ sub sees_env {
     my ($path) = @_;
     my $env = with_token($path, delegate => 1)->env;
     return join ' ', sort grep { $env->{$_} =~ m{^FILE:\Q$delegated\E/} } keys %$env;
+}
+
+# Without a delegated ticket nothing is passed on as the user.
+sub sees_proxy_service {
+    my ($path) = @_;
+    return with_token($path)->status == 403 ? 'needs a ticket' : 'passes on';
 }
 
 # --- configurations ----------------------------------------------------------
@@ -597,7 +615,7 @@ for my $name (@names) {
               for '', 'inner/';
         }
         $text .= qq{<Directory "$dir$path_of{$name}">\nOptions +ExecCGI\nAddHandler cgi-script .pl\nAuthType Negotiate\n}
-          . "AuthName test\nRequire valid-user\n" . ($d->{with} ? "$d->{with}\n" : '') . (may_stand($name, 'location') ? "$name $d->{values}[0]\n" : '') . "</Directory>\n";
+          . "AuthName test\nRequire valid-user\n" . ($d->{with} && may_stand($name, 'htaccess') ? "$d->{with}\n" : '') . (may_stand($name, 'location') ? "$name $d->{values}[0]\n" : '') . "</Directory>\n";
     }
     $text =~ s/^ScriptAliasMatch.*\n//mg;
     my $server = server(conf => $text)->start;

@@ -15,7 +15,7 @@ use NegTest::Stage;
 
 plan skip_all => 'it is the same with every MPM' if mpm() eq 'prefork';
 
-plan tests => 132;
+plan tests => 135;
 
 my $root = $> == 0;
 my $user = httpd_user() || getpwuid $>;
@@ -363,6 +363,15 @@ CONF
     my $broken = server(conf => location('/x'), env => { KRB5_KTNAME => "FILE:$dir/none.keytab" });
     my $said = $broken->dump('NEGOTIATE');
     ok !$said->{ok} && $said->{output} =~ /none\.keytab does not exist/, '... nor does a broken one dump without a word';
+}
+
+# --- backends ------------------------------------------------------------------
+
+{
+    my $server = server(conf => location('/x', "AuthNegotiateKeytab $dir/http.keytab", 'AuthNegotiateProxyService HTTP'));
+    my $file   = $server->dir . '/httpd.conf';
+    run([ qw(sed -i), '/^LoadModule proxy_/d', $file ]);
+    stops_check('a backend without mod_proxy', $server, qr/AuthNegotiateProxyService \(in \/x, /, qr/mod_proxy is not loaded/, qr/LoadModule proxy_module/);
 }
 
 # --- restarts ----------------------------------------------------------------

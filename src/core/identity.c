@@ -52,6 +52,7 @@ neg_identity *neg_identity_dup(apr_pool_t *p, const neg_identity *identity)
     copy->pac_unknown = apr_pstrdup(p, identity->pac_unknown);
     copy->ccache_dir = apr_pstrdup(p, identity->ccache_dir);
     copy->ccache = apr_pstrdup(p, identity->ccache);
+    copy->proof = apr_pstrdup(p, identity->proof);
     return copy;
 }
 

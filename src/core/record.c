@@ -191,7 +191,8 @@ static const apr_array_header_t *read_attributes(apr_pool_t *p, neg_reader *r)
     return attributes;
 }
 
-/* ---- The whole: both functions name the members in the same order ---- */
+/* ---- The whole: both functions name the members in the same order; all but the proof, which is of
+ * one token ---- */
 
 static void write_identity(neg_writer *w, const neg_identity *id)
 {

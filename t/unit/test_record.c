@@ -73,6 +73,7 @@ static const neg_identity all_members = {
     "/var/lib/ccaches",
     {0640, -1, 33},
     "FILE:/var/lib/ccaches/krb5cc_1",
+    NULL, /* proof: is of one token, and no session's */
 };
 
 static neg_identity whole(void)
