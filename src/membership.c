@@ -157,8 +157,8 @@ static authz_status check_one(const client *c, const group_rule *rule, const wan
                       rule->rule, w->text);
         return AUTHZ_GENERAL_ERROR;
     }
-    to_grant = is_member(c, sid_of(c, w, named, 0), 0);
-    to_deny = is_member(c, sid_of(c, w, named, 1), 1);
+    to_grant = rule->may_grant && is_member(c, sid_of(c, w, named, 0), 0);
+    to_deny = rule->may_deny && is_member(c, sid_of(c, w, named, 1), 1);
     if (rule->may_grant && rule->may_deny && to_grant != to_deny)
         return fail_closed(
             a, rule,
@@ -167,7 +167,7 @@ static authz_status check_one(const client *c, const group_rule *rule, const wan
                          "not clear here whether it does: write Require not, without "
                          "an alias",
                          rule->rule, a->identity->principal, w->text));
-    return (rule->may_deny ? to_deny : to_grant) ? AUTHZ_GRANTED : AUTHZ_DENIED;
+    return to_grant || to_deny ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
 
 static authz_status check_groups(request_rec *r, const char *line, const void *parsed)
