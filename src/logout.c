@@ -20,10 +20,11 @@ static void hide(request_rec *r, const char *name)
 {
     const char *header = apr_table_get(r->headers_in, "Cookie");
     neg_exchange *exchange;
+    const char *names[] = {name, NULL};
     const char *rest;
     if (!header || r->proxyreq == PROXYREQ_PROXY)
         return;
-    rest = neg_cookie_strip(r->pool, header, name);
+    rest = neg_cookie_strip(r->pool, header, names);
     if (rest == header)
         return;
     exchange = neg_attempt_exchange(r);

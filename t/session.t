@@ -146,7 +146,8 @@ subtest 'a session' => sub {
     my $r = get(env_of('a'), Cookie => "a=1; $cookie[1]; b=2");
     is user($r), $ALICE, 'among other cookies';
     is $r->env->{HTTP_COOKIE}, 'a=1; b=2', '... which the application has';
-    is user(get(env_of('a'), Cookie => 'a=1', Cookie => $cookie[1])), $ALICE, 'in a line of its own';
+    is user(get(env_of('a'), Cookie => 'a=1', Cookie => $cookie[1])), 401,
+      'a line of its own, which httpd joins by a comma, cannot be told from a value: nobody';
     is get(env_of('plain'), Cookie => "a=1; $cookie[1]")->env->{HTTP_COOKIE}, 'a=1',
       'nor does a page see it that is not protected';
     my $spoilt = $cookie[1] =~ s/=.*//r . '=AAAA';
