@@ -3,6 +3,7 @@
  *
  * The way of a request:
  *
+ *   post_read_request                    cookies of sessions are taken out of what others see
  *   check_authn      authenticate()      an attempt is begun, its sources are asked in turn
  *                                        (src/attempt.c): an ancestor of this request, the
  *                                        Authorization header (src/negotiate.c runs one leg, on
@@ -113,6 +114,7 @@ static apr_status_t auth_negotiate_delegated(request_rec *r, gss_cred_id_t *cred
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const before_rewrite[] = {"mod_rewrite.c", NULL};
+    static const char *const after_proxy[] = {"mod_proxy.c", NULL}; /* which sees whose they are */
     ap_hook_pre_config(neg_replay_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(neg_session_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(neg_check_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -121,13 +123,13 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(neg_slots_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(neg_slots_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_session_open, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_read_request(neg_session_hide_cookies, after_proxy, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
     /* PER_CONF: one module that asks for PER_URI makes the server ask for every subrequest. */
     ap_hook_check_authn(authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(neg_authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
-    ap_hook_fixups(neg_session_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(neg_session_logout, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);

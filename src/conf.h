@@ -166,6 +166,7 @@ typedef struct {
     apr_array_header_t
         *session_keys; /**< a ring (core/seal.h); NULL until post_config: none named */
     neg_session_place *session_place; /**< NULL: the cookie */
+    apr_array_header_t *cookie_names; /**< of const char *: all that sessions are given here */
     neg_workers *workers;             /**< of this child; NULL in the parent */
     struct neg_tally *tally;          /**< of this child: see report.c */
     neg_ccaches *ccaches;             /**< of this child: see delegate.c */

@@ -41,6 +41,7 @@ void *neg_config_create_server(apr_pool_t *p, server_rec *s)
     (void)s;
     server->sections = apr_array_make(p, 4, sizeof(neg_section *));
     server->warnings = apr_array_make(p, 2, sizeof(const char *));
+    server->cookie_names = apr_array_make(p, 2, sizeof(const char *));
     return server;
 }
 
@@ -52,6 +53,8 @@ void *neg_config_merge_server(apr_pool_t *p, void *base_server, void *add_server
         merged->session_keys = base->session_keys;
     if (!merged->session_place)
         merged->session_place = base->session_place;
+    /* The main server's sections are those of each virtual host, too. */
+    merged->cookie_names = apr_array_append(p, base->cookie_names, merged->cookie_names);
     if (!merged->replay)
         merged->replay = base->replay;
     return merged;

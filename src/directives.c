@@ -241,8 +241,9 @@ static const char *set_delegate_env(cmd_parms *cmd, void *conf, const char *name
 
 #define MEMBER(name) ((void *)offsetof(neg_conf, name))
 
-/* Nothing that names a file or a key is allowed in .htaccess: it would let the author of a page
- * choose with which keys of the machine it is protected, or where tickets are put. */
+/* Nothing that names a file, a key or a cookie is allowed in .htaccess: it would let the author of
+ * a page choose with which keys of the machine it is protected, where tickets are put, or where a
+ * session of others goes. */
 #define NO_HTACCESS (ACCESS_CONF)
 
 const command_rec neg_commands[] = {
@@ -288,7 +289,7 @@ const command_rec neg_commands[] = {
                  "On: a sealed cookie keeps the identity"),
     AP_INIT_TAKE12("AuthNegotiateSessionTimeout", neg_session_set_timeout, NULL, OR_AUTHCFG,
                    "how long a session lasts without a request, and how long at all"),
-    AP_INIT_TAKE_ARGV("AuthNegotiateSessionCookie", neg_session_set_cookie, NULL, OR_AUTHCFG,
+    AP_INIT_TAKE_ARGV("AuthNegotiateSessionCookie", neg_session_set_cookie, NULL, NO_HTACCESS,
                       "name of the cookie, or default, and its attributes"),
     AP_INIT_ITERATE("AuthNegotiateSessionKey", neg_session_set_key, NULL, RSRC_CONF,
                     "files with keys: the first seals, all open"),

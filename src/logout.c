@@ -11,41 +11,33 @@
 
 /* ---- Hidden ---- */
 
+static const char *const *names_of(const request_rec *r)
+{
+    const apr_array_header_t *configured = neg_config_server(r->server)->cookie_names;
+    apr_array_header_t *names = apr_array_copy(r->pool, configured);
+    APR_ARRAY_PUSH(names, const char *) = NULL;
+    return (const char *const *)names->elts;
+}
+
 /*
  * A cookie is a credential: neither a CGI program nor a backend needs it, and both could use it.
- * What the client sent is kept for this request's other locations.  A forward proxy's requests
- * have cookies of others.
+ * So could the author of a .htaccess, which begins to be read after this.  What the client sent is
+ * kept where only this module finds it.  A forward proxy's requests have cookies of others.
  */
-static void hide(request_rec *r, const char *name)
+int neg_session_hide_cookies(request_rec *r)
 {
     const char *header = apr_table_get(r->headers_in, "Cookie");
-    neg_exchange *exchange;
-    const char *names[] = {name, NULL};
     const char *rest;
     if (!header || r->proxyreq == PROXYREQ_PROXY)
-        return;
-    rest = neg_cookie_strip(r->pool, header, names);
+        return DECLINED;
+    rest = neg_cookie_strip(r->pool, header, names_of(r));
     if (rest == header)
-        return;
-    exchange = neg_attempt_exchange(r);
-    if (!exchange->cookies_hidden) {
-        exchange->cookies_hidden = 1;
-        exchange->cookies = apr_pstrdup(exchange->root->pool, header);
-    }
-    if (rest) /* into a table that subrequests may share */
-        apr_table_setn(r->headers_in, "Cookie", apr_pstrdup(exchange->root->pool, rest));
+        return DECLINED;
+    neg_attempt_exchange(r)->cookies = apr_pstrdup(r->pool, header);
+    if (rest)
+        apr_table_setn(r->headers_in, "Cookie", rest);
     else
         apr_table_unset(r->headers_in, "Cookie");
-}
-
-void neg_session_hide_cookies(neg_attempt *a)
-{
-    hide(a->r, a->conf->session == NEG_ON ? neg_session_cookie_name(a) : NULL);
-}
-
-int neg_session_fixups(request_rec *r)
-{
-    hide(r, NULL);
     return DECLINED;
 }
 
@@ -63,7 +55,6 @@ int neg_session_logout(request_rec *r)
     if (ap_discard_request_body(r) != OK)
         return HTTP_BAD_REQUEST;
     a = neg_attempt_begin(r);
-    neg_session_hide_cookies(a);
     ended = neg_session_end(a);
     neg_conn_forget(r);
     return neg_answer_logout(a, ended);

@@ -51,8 +51,7 @@ typedef struct {
     neg_bytes reply;                 /**< the token that answers it */
     neg_failure failure;
     struct neg_checked *checked; /**< what the KDC said of the password: see kerberos.c */
-    int cookies_hidden;          /**< ours have been taken out of the request */
-    const char *cookies;         /**< the Cookie header as the client sent it; NULL: none */
+    const char *cookies;         /**< the Cookie header as the client sent it; NULL: without ours */
     const char *cookie;          /**< a Set-Cookie that the answer is to have, until it has it */
     struct neg_live *session;    /**< begun by this request; NULL: none */
 } neg_exchange;

@@ -75,10 +75,8 @@ int neg_session_end(neg_attempt *a);
 
 /* ---- logout.c: what is seen of cookies elsewhere, and the handler that ends sessions ---- */
 
-/** Takes our cookies out of what applications and backends see. */
-void neg_session_hide_cookies(neg_attempt *a);
-/** fixups hook: the same for requests that need no identity. */
-int neg_session_fixups(request_rec *r);
+/** post_read_request hook: takes our cookies out of what everybody else sees. */
+int neg_session_hide_cookies(request_rec *r);
 /** handler hook: negotiate-logout. */
 int neg_session_logout(request_rec *r);
 

@@ -61,24 +61,32 @@ static neg_sealer *sealer_of(const neg_attempt *a)
     return worker ? neg_worker_sealer(worker) : NULL;
 }
 
+static void write_name(neg_writer *w, const char *name)
+{
+    neg_write_bytes(w, name, strlen(name) + 1);
+}
+
 static void write_names(neg_writer *w, const apr_array_header_t *names)
 {
-    for (int i = 0; names && i < names->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(names, i, const char *);
-        neg_write_bytes(w, name, strlen(name) + 1);
-    }
+    for (int i = 0; names && i < names->nelts; i++)
+        write_name(w, APR_ARRAY_IDX(names, i, const char *));
 }
 
 /*
- * Where a seal is good: what it is of, the protection space, and the names of the virtual host,
- * since two may be named alike or not at all.  All are ended by a NUL, which none of them has.
+ * Where a seal is good: what it is of, the protection space, the names of the virtual host, since
+ * two may be named alike or not at all, and the cookie: who gets one with a path or a domain of his
+ * own cannot use it as another.  All are ended by a NUL, which none of them has.
  */
 static neg_bytes associated(const neg_attempt *a, const char *what, neg_bytes id)
 {
     neg_writer w = {neg_attempt_pool(a), NULL, 0, 0};
+    neg_cookie_rule rule = neg_config_cookie(a->conf);
     neg_bytes bytes;
-    neg_write_bytes(&w, what, strlen(what) + 1);
-    neg_write_bytes(&w, a->space, strlen(a->space) + 1);
+    write_name(&w, what);
+    write_name(&w, a->space);
+    write_name(&w, neg_session_cookie_name(a));
+    write_name(&w, rule.domain ? rule.domain : "");
+    write_name(&w, rule.path);
     write_names(&w, a->r->server->names);
     neg_write_u8(&w, 0);
     write_names(&w, a->r->server->wild_names);
@@ -89,8 +97,8 @@ static neg_bytes associated(const neg_attempt *a, const char *what, neg_bytes id
     return bytes;
 }
 
-static const char seal_of_id[] = "negotiate session 1: number";
-static const char seal_of_record[] = "negotiate session 1: record";
+static const char seal_of_id[] = "negotiate session 2: number";
+static const char seal_of_record[] = "negotiate session 2: record";
 static const neg_bytes no_id;
 
 static const char *seal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,

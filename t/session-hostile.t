@@ -4,12 +4,30 @@ use strict;
 use warnings;
 
 use Apache::Test qw(-withtestmore);
+use File::Copy 'copy';
+use File::Path qw(make_path remove_tree);
 use NegTest;
 use NegTest::Httpd 'mpm';
 use Time::HiRes qw(sleep time);
 
 plan skip_all => 'it is the same with every MPM' if mpm() eq 'prefork';
 plan skip_all => 'this httpd has no mod_socache_shmcb' if !-e NegTest::Httpd::apxs('LIBEXECDIR') . '/mod_socache_shmcb.so';
+
+my $site   = NegTest::stage_dir() . "/session-hostile-$$";
+my %author = (
+    setenvif => 'SetEnvIf Cookie (.*) STOLEN=$1',
+    rewrite  => "RewriteEngine On\nRewriteCond %{HTTP_COOKIE} (.*)\nRewriteRule ^ - [E=STOLEN:%1]",
+    expr     => 'SetEnvIfExpr "%{HTTP:Cookie} =~ /(.*)/" STOLEN=$1',
+    cookie   => 'AuthNegotiateSessionCookie x',
+);
+for my $name (keys %author) {
+    make_path("$site/$name");
+    copy(NegTest::stage_dir() . '/cgi-bin/env.pl', "$site/$name/env.pl") or die "$site: $!\n";
+    open my $out, '>', "$site/$name/.htaccess" or die "$site: $!\n";
+    print $out "SetHandler cgi-script\n$author{$name}\n";
+    close $out;
+    chmod 0755, $site, "$site/$name", "$site/$name/env.pl";
+}
 
 my $server = server(conf => <<"CONF")->start;
     ScriptAliasMatch "^/[^/]+/env\\.pl" "\@stage\@/cgi-bin/env.pl"
@@ -27,6 +45,21 @@ my $server = server(conf => <<"CONF")->start;
     <Location "/open">
         Require all granted
     </Location>
+    <Location "/nobody">
+        Require all denied
+    </Location>
+    <Location "/app">
+        AuthNegotiateSessionCookie app
+    </Location>
+    <Location "/sub">
+        AuthNegotiateSessionCookie default Path=/sub
+    </Location>
+    Alias "/site" "$site"
+    <Directory "$site">
+        AllowOverride AuthConfig FileInfo
+        Options +ExecCGI
+    </Directory>
+    CustomLog "$site/cookies.log" "%U %{Cookie}i"
 CONF
 
 sub env_of { return "/$_[0]/env.pl" }
@@ -56,6 +89,37 @@ subtest 'commas in values' => sub {
     is user(get(env_of('a'), Cookie => 'x=1' . ",$name=" x 64 . "; $bob")), $BOB, '... is not hidden by 64 commas';
 };
 
+subtest 'the author of a .htaccess' => sub {
+    my $alice = login('a', 'alice');
+    for my $name (qw(setenvif rewrite expr)) {
+        my $r = get("/site/$name/env.pl", Cookie => "b=1; $alice");
+        is user($r), $ALICE, "$name: alice visits him with her session";
+        is $r->env->{STOLEN}, 'b=1', '... and he sees her other cookies';
+    }
+    is user(get('/site/cookie/env.pl', token('alice'))), 500, 'he can give no cookie a name of his own';
+    like $server->log->text, qr/AuthNegotiateSessionCookie not allowed here/, '... which is said';
+};
+
+subtest 'a cookie with a name or a path' => sub {
+    my %cookie = map { $_ => login($_, 'alice') } qw(a app sub);
+    is user(get(env_of($_), Cookie => $cookie{$_})), $ALICE, "at /$_: alice" for sort keys %cookie;
+    my %name = map { $_ => $cookie{$_} =~ s/=.*//sr } keys %cookie;
+    is $name{app}, 'app', '... by its name';
+    is $name{sub}, $name{a}, '... and by one that two have';
+    for my $case ([qw(app a)], [qw(a app)], [qw(sub a)]) {
+        my ($from, $to) = @$case;
+        is user(get(env_of($to), Cookie => $cookie{$from} =~ s/^[^=]*/$name{$to}/r)), 401,
+          "the one of /$from at /$to: renamed, it is good for nothing";
+    }
+    is seen("$cookie{app}; b=1"), 'b=1', 'one with a name is hidden in the whole server';
+    is get('/nobody/plain.txt', Cookie => "$cookie{app}; $cookie{a}; b=1")->status, 403, 'a request that is refused early';
+    my $logged = sub { open my $in, '<', "$site/cookies.log" or return ''; local $/; return <$in> };
+    ok wait_until(sub { $logged->() =~ m{^/nobody/plain\.txt}m }, 5), '... is logged';
+    like $logged->(), qr{^/nobody/plain\.txt b=1$}m, '... without them';
+    unlike $logged->(), qr/negotiate_|app=/, '... as all are';
+};
+
 is_deeply [ $server->log->crashes ], [], 'nobody died';
 $server->stop;
+remove_tree($site);
 done_testing;
