@@ -16,6 +16,7 @@
  *                                        a 403, not a request for another password; and what
  *                                        Require can ask of a ticket
  *   fixups           neg_publish_fixups  the environment again, where the core did not ask us
+ *                    neg_session_fixups  a session begins, or is renewed: the client may enter
  *   note_auth_failure                    the challenge for 401s that other modules answer
  *
  * What can be seen before the first request is told by src/check.c at start and by `httpd -t`.
@@ -130,6 +131,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_authn(authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(neg_authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
+    ap_hook_fixups(neg_session_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(neg_session_logout, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);

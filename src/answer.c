@@ -159,9 +159,10 @@ static request_rec *answered(request_rec *r)
     return r;
 }
 
-/* Once, when a session is begun or renewed. */
-static void send_cookie(const neg_attempt *a, request_rec *r)
+/* Once, when a session is begun or renewed, or ended. */
+void neg_answer_send_cookie(const neg_attempt *a)
 {
+    request_rec *r = answered(a->r);
     if (!a->exchange->cookie)
         return;
     apr_table_addn(r->err_headers_out, "Set-Cookie", a->exchange->cookie);
@@ -172,7 +173,7 @@ static void send_cookie(const neg_attempt *a, request_rec *r)
 int neg_answer_logout(neg_attempt *a, int ended)
 {
     request_rec *r = a->r;
-    send_cookie(a, answered(r));
+    neg_answer_send_cookie(a);
     apr_table_setn(answered(r)->err_headers_out, "Cache-Control", "no-store");
     if (!ended)
         return ask_for_patience(r);
@@ -200,7 +201,6 @@ static int grant(neg_attempt *a)
     } else if (!a->exchange->tried) {
         keep_from_caches(answered(r));
     }
-    send_cookie(a, answered(r));
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s is %s (%s, %s)", user, a->identity->principal,
                   a->identity->mechanism, a->source);
     return OK;

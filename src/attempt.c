@@ -254,7 +254,6 @@ static neg_outcome settle(neg_attempt *a)
         return NEG_REFUSED;
     if (remember)
         neg_conn_remember(a);
-    neg_session_begin(a);
     return NEG_GRANTED;
 }
 

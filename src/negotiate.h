@@ -67,6 +67,7 @@ typedef struct {
     const char *acceptor_key;     /**< neg_acceptor_key() of it */
     const neg_identity *identity; /**< proven for r; NULL until granted */
     const char *source;           /**< NEGOTIATE_SOURCE */
+    struct neg_live *recalled;    /**< the session that the identity comes from; NULL: none */
     int fresh;                    /**< the identity comes from a token of this very request */
     gss_cred_id_t delegated;      /**< with a fresh identity, until it is stored */
     neg_failure failure;          /**< why r is refused */
@@ -280,6 +281,8 @@ int neg_conn_has_failed(const request_rec *r);
 int neg_answer(neg_attempt *a, neg_outcome outcome);
 /** Asks a known client for a newer ticket.  @return whether it can be asked */
 int neg_answer_ask_again(const neg_attempt *a);
+/** Sends a->exchange->cookie, if there is one. */
+void neg_answer_send_cookie(const neg_attempt *a);
 /** Of the logout handler: a->exchange->cookie, and 200 or, where a session could not be ended, 503.
  * @return what a handler has to return */
 int neg_answer_logout(neg_attempt *a, int ended);

@@ -236,11 +236,23 @@ static void begin(neg_attempt *a)
         neg_ccache_drop(l->session.identity->ccache);
 }
 
-void neg_session_begin(neg_attempt *a)
+/* A password is good again for each location that an internal redirect comes to. */
+static int has_begun(neg_attempt *a)
+{
+    const neg_live *begun = a->exchange->session;
+    if (begun && is_as_good(a, begun->session.identity))
+        return 1;
+    if (begun)
+        neg_session_forget(a, begun);
+    a->exchange->session = NULL;
+    return 0;
+}
+
+static void begin_if_wanted(neg_attempt *a)
 {
     neg_live old;
     int has_old;
-    if (!is_wanted(a) || !neg_basic_may_keep(a->identity))
+    if (!is_wanted(a) || !neg_basic_may_keep(a->identity) || has_begun(a))
         return;
     has_old = find_session(a, &old, examine_times);
     if (has_old && !is_due(a, &old.session, apr_time_now()) && is_as_good(a, old.session.identity))
@@ -248,6 +260,20 @@ void neg_session_begin(neg_attempt *a)
     if (has_old)
         neg_session_forget(a, &old);
     begin(a);
+}
+
+/* A subrequest has no answer of its own, and whether what it is part of is allowed is not known. */
+int neg_session_fixups(request_rec *r)
+{
+    neg_attempt *a = neg_attempt_granted(r);
+    if (!a || a->r != r || r->main)
+        return DECLINED;
+    if (a->fresh)
+        begin_if_wanted(a);
+    else if (a->recalled)
+        renew(a, a->recalled, apr_time_now());
+    neg_answer_send_cookie(a);
+    return DECLINED;
 }
 
 /* ---- The source, and the end ---- */
@@ -258,7 +284,7 @@ neg_outcome neg_session_recall(neg_attempt *a)
     if (!is_wanted(a) || !find_session(a, &l, examine))
         return NEG_UNKNOWN;
     a->identity = l.session.identity;
-    renew(a, &l, apr_time_now());
+    a->recalled = apr_pmemdup(neg_attempt_pool(a), &l, sizeof(l));
     return NEG_GRANTED;
 }
 

@@ -67,8 +67,9 @@ void neg_session_write_cookie(neg_attempt *a, const char *value, apr_time_t ends
 
 /** Source: the identity of a session whose cookie the client sent. */
 neg_outcome neg_session_recall(neg_attempt *a);
-/** After a fresh grant: begins a session, unless the client has one that is as good. */
-void neg_session_begin(neg_attempt *a);
+/** fixups hook, when the client is known to be allowed: begins a session after a fresh grant,
+ * unless the client has one that is as good, and renews one that is in use. */
+int neg_session_fixups(request_rec *r);
 /** Ends the client's sessions in a's protection space, and writes the cookie that deletes its own.
  * @return 0 when one of them may go on, since the store does not answer */
 int neg_session_end(neg_attempt *a);

@@ -6,6 +6,7 @@ use warnings;
 use Apache::Test qw(-withtestmore);
 use File::Copy 'copy';
 use File::Path qw(make_path remove_tree);
+use MIME::Base64 'encode_base64';
 use NegTest;
 use NegTest::Httpd 'mpm';
 use Time::HiRes qw(sleep time);
@@ -29,6 +30,9 @@ for my $name (keys %author) {
     chmod 0755, $site, "$site/$name", "$site/$name/env.pl";
 }
 
+my $tickets = NegTest::stage_dir() . '/delegated';
+kdc()->add_principal('typed', password => 'typed 1');
+
 my $server = server(conf => <<"CONF")->start;
     ScriptAliasMatch "^/[^/]+/env\\.pl" "\@stage\@/cgi-bin/env.pl"
     AliasMatch "^/[^/]+/(plain\\.txt)" "\@stage\@/htdocs/\$1"
@@ -48,6 +52,22 @@ my $server = server(conf => <<"CONF")->start;
     <Location "/nobody">
         Require all denied
     </Location>
+    <Location "/denied">
+        AuthNegotiateDelegate "FILE:$tickets"
+        Require user nobody
+    </Location>
+    <Location "/typed">
+        AuthNegotiateBasicProvider kerberos
+        AuthNegotiateRequireTLS Off
+    </Location>
+    <Location "/typed/again">
+        RewriteEngine On
+        RewriteRule ^ /typed/any/env.pl
+    </Location>
+    <Location "/typed/any">
+        AuthNegotiateAcceptor any
+    </Location>
+    ScriptAlias "/typed/any/env.pl" "\@stage\@/cgi-bin/env.pl"
     <Location "/app">
         AuthNegotiateSessionCookie app
     </Location>
@@ -75,6 +95,7 @@ sub user {
 sub pair_of { my ($r) = @_; return (($r->header('Set-Cookie'))[0] || '') =~ /^([^;]*)/ ? $1 : '' }
 sub login { my ($name, $who, %opt) = @_; return pair_of(get(env_of($name), token($who, %opt))) }
 sub seen  { my ($cookie) = @_; return get(env_of('open'), Cookie => $cookie)->env->{HTTP_COOKIE} }
+sub kept  { my @all = sort glob "$tickets/krb5cc_session_*"; return @all }
 my ($ALICE, $BOB) = map { "$_\@EXAMPLE.TEST" } qw(alice bob);
 
 subtest 'commas in values' => sub {
@@ -117,6 +138,22 @@ subtest 'a cookie with a name or a path' => sub {
     ok wait_until(sub { $logged->() =~ m{^/nobody/plain\.txt}m }, 5), '... is logged';
     like $logged->(), qr{^/nobody/plain\.txt b=1$}m, '... without them';
     unlike $logged->(), qr/negotiate_|app=/, '... as all are';
+};
+
+subtest 'who may not enter' => sub {
+    unlink kept();
+    my $r = get(env_of('denied'), token('alice', delegate => 1));
+    is user($r), 403, 'alice is known, and may not enter';
+    is $r->header('Set-Cookie'), undef, '... no session begins';
+    is_deeply [ kept() ], [], '... and none of her tickets stay';
+};
+
+subtest 'a password that is used again within a request' => sub {
+    my $r = get('/typed/again', Authorization => 'Basic ' . encode_base64('typed:typed 1', ''));
+    is user($r), "typed\@EXAMPLE.TEST", 'an internal redirect';
+    my @all = map { /^([^;]*)/ } $r->header('Set-Cookie');
+    is_deeply [ map { my $c = $_; scalar grep { user(get($_, Cookie => $c)) ne 401 } env_of('typed'), env_of('typed/any') } @all ],
+      [ (0) x (@all - 1), 1 ], 'begins one session, for its last location';
 };
 
 is_deeply [ $server->log->crashes ], [], 'nobody died';
