@@ -42,8 +42,8 @@ static const char *lapsed(const neg_attempt *a, const neg_session *s, apr_time_t
     return NULL;
 }
 
-/* The client's tickets may have been left at another machine: then none were stored, to who asks.
- */
+/* The client's tickets may have been left at another machine: then none were stored, to who asks
+ * here.  A renewal keeps the session as it is, for where they are. */
 static const neg_identity *without_ccache(const neg_attempt *a, const neg_identity *identity)
 {
     neg_identity *copy = apr_pmemdup(neg_attempt_pool(a), identity, sizeof(*identity));
@@ -65,9 +65,10 @@ static const char *examine(neg_attempt *a, neg_live *l)
     const char *why = examine_times(a, l);
     if (why)
         return why;
-    if (l->session.identity->ccache && !neg_ccache_is_kept(l->session.identity->ccache))
-        l->session.identity = without_ccache(a, l->session.identity);
-    return neg_permits(a->conf, a->acceptor_key, a->space, l->session.identity);
+    l->identity = l->session.identity;
+    if (l->identity->ccache && !neg_ccache_is_kept(l->identity->ccache))
+        l->identity = without_ccache(a, l->identity);
+    return neg_permits(a->conf, a->acceptor_key, a->space, l->identity);
 }
 
 /* The client's cookies of this space, one after the other. */
@@ -283,7 +284,7 @@ neg_outcome neg_session_recall(neg_attempt *a)
     neg_live l;
     if (!is_wanted(a) || !find_session(a, &l, examine))
         return NEG_UNKNOWN;
-    a->identity = l.session.identity;
+    a->identity = l.identity;
     a->recalled = apr_pmemdup(neg_attempt_pool(a), &l, sizeof(l));
     return NEG_GRANTED;
 }

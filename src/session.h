@@ -41,9 +41,10 @@ void neg_session_init_child(apr_pool_t *pchild, server_rec *servers);
 #define NEG_SESSION_ID NEG_STORE_ID /**< length of its number in a store */
 
 typedef struct neg_live {
-    neg_bytes id;        /**< its number in the store; empty without one */
-    neg_bytes record;    /**< what the cookie has sealed, or the store */
-    neg_session session; /**< the same, read */
+    neg_bytes id;                 /**< its number in the store; empty without one */
+    neg_bytes record;             /**< what the cookie has sealed, or the store */
+    neg_session session;          /**< the same, read */
+    const neg_identity *identity; /**< the session's, as this machine can use it */
 } neg_live;
 
 /** The name of this location's cookie. */

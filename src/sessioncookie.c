@@ -177,24 +177,13 @@ static int keep(neg_attempt *a, const neg_live *l, neg_bytes record, int renewal
     }
 }
 
-/*
- * Of a server that is gone httpd's modules say that it has no such entry, as of one that is there:
- * only what it takes shows that the session is over.
- */
 static int remove_record(neg_attempt *a, neg_bytes id)
 {
-    static const unsigned char over[] = {0};
-    neg_bytes value = {over, sizeof(over)};
-    neg_store *store = neg_session_store_of(a);
-    apr_pool_t *p = neg_attempt_pool(a);
-    neg_store_result result = neg_store_put(store, a->r->server, p, id, value,
-                                            apr_time_now() + apr_time_from_sec(2), NEG_STORE_ANY);
+    neg_store_result result =
+        neg_store_end(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), id);
     if (result == NEG_STORE_FAILED)
         report_store(a, "the store does not answer, and a session in it goes on");
-    if (result != NEG_STORE_OK)
-        return 0;
-    neg_store_remove(store, a->r->server, p, id);
-    return 1;
+    return result == NEG_STORE_OK;
 }
 
 /* A session that ends takes its record and the client's tickets with it. */
