@@ -170,15 +170,23 @@ void neg_answer_send_cookie(const neg_attempt *a)
     a->exchange->cookie = NULL;
 }
 
-int neg_answer_logout(neg_attempt *a, int ended)
+int neg_answer_logout(neg_attempt *a, neg_logout result)
 {
+    static const char *const texts[NEG_LOGOUT_COUNT] = {
+        "You are logged out.\n",
+        "There was no session to end.\n",
+        "The session could not be ended now. Try again.\n",
+        "There are too many cookies, so a session may go on. Delete this site's cookies.\n",
+    };
     request_rec *r = a->r;
     neg_answer_send_cookie(a);
     apr_table_setn(answered(r)->err_headers_out, "Cache-Control", "no-store");
-    if (!ended)
+    if (result == NEG_LOGOUT_FAILED || result == NEG_LOGOUT_TOO_MANY) {
+        ap_custom_response(r, HTTP_SERVICE_UNAVAILABLE, texts[result]);
         return ask_for_patience(r);
+    }
     ap_set_content_type(r, "text/plain; charset=utf-8");
-    ap_rputs("You are logged out.\n", r);
+    ap_rputs(texts[result], r);
     return OK;
 }
 

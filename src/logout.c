@@ -43,10 +43,28 @@ int neg_session_hide_cookies(request_rec *r)
 
 /* ---- SetHandler negotiate-logout ---- */
 
+static void tell(neg_attempt *a, neg_logout result)
+{
+    const char *name = neg_session_cookie_name(a);
+    neg_cookie_rule rule = neg_config_cookie(a->conf);
+    if (result == NEG_LOGOUT_NOTHING)
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, a->r,
+                      "logout has ended no session: the client sent no cookie %s of one that goes "
+                      "on. If it has one, see that AuthName and AuthNegotiateSessionCookie are the "
+                      "same here as where it logged in, and that Path=%s covers this URL",
+                      name, rule.path);
+    if (result == NEG_LOGOUT_TOO_MANY)
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, a->r,
+                      "logout cannot say that the session has ended: the client sent more cookies "
+                      "%s than are looked at. Somebody plants them, for a Domain or Path of his; "
+                      "the user has to delete them",
+                      name);
+}
+
 int neg_session_logout(request_rec *r)
 {
     neg_attempt *a;
-    int ended;
+    neg_logout result;
     if (!r->handler || strcmp(r->handler, "negotiate-logout") != 0)
         return DECLINED;
     r->allowed |= (AP_METHOD_BIT << M_GET) | (AP_METHOD_BIT << M_POST);
@@ -55,7 +73,8 @@ int neg_session_logout(request_rec *r)
     if (ap_discard_request_body(r) != OK)
         return HTTP_BAD_REQUEST;
     a = neg_attempt_begin(r);
-    ended = neg_session_end(a);
+    result = neg_session_end(a);
+    tell(a, result);
     neg_conn_forget(r);
-    return neg_answer_logout(a, ended);
+    return neg_answer_logout(a, result);
 }

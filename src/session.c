@@ -20,8 +20,10 @@
 
 /* Cookies of one name that are looked at: for another Path or Domain, or planted by who can set
  * some for this host. */
-#define COOKIES_MAX  64
-#define SESSIONS_MAX 4 /* those of them that our key has sealed: a store may be asked for each */
+#define COOKIES_MAX 64
+/* Those of them that a request looks up in a store.  Who can plant cookies has as many sessions as
+ * he likes, and may have ended them. */
+#define LOOKUPS_MAX 32
 
 /* A session is renewed when this part of its time without a request has gone: each answer with a
  * new cookie would keep caches from all of them. */
@@ -73,19 +75,37 @@ static const char *examine(neg_attempt *a, neg_live *l)
 
 /* The client's cookies of this space, one after the other. */
 typedef struct {
-    int looked_at, unsealed;
+    int looked_at, found;
+    neg_bytes ids[COOKIES_MAX]; /* of those that were found */
 } cookies;
 
-/* @return whether there is another one that our key has sealed */
+/* One session may come in many cookies. */
+static int is_found_again(const cookies *c, const neg_live *l)
+{
+    for (int i = 0; l->id.len && i < c->found; i++)
+        if (memcmp(c->ids[i].data, l->id.data, NEG_SESSION_ID) == 0)
+            return 1;
+    return 0;
+}
+
+static const char *next_cookie(neg_attempt *a, cookies *c)
+{
+    return a->exchange->cookies && c->looked_at < COOKIES_MAX
+               ? neg_cookie_find(neg_attempt_pool(a), a->exchange->cookies,
+                                 neg_session_cookie_name(a), c->looked_at++)
+               : NULL;
+}
+
+/* @return whether there is another one that our key has sealed, and whose end has not come */
 static int next_session(neg_attempt *a, cookies *c, neg_live *l)
 {
-    apr_pool_t *p = neg_attempt_pool(a);
-    const char *name = neg_session_cookie_name(a);
-    const char *text, *why;
-    while (a->exchange->cookies && c->looked_at < COOKIES_MAX && c->unsealed < SESSIONS_MAX &&
-           (text = neg_cookie_find(p, a->exchange->cookies, name, c->looked_at++))) {
-        if ((why = neg_session_unseal(a, text, l)) == NULL) {
-            c->unsealed++;
+    const char *text;
+    while ((text = next_cookie(a, c))) {
+        const char *why = neg_session_unseal(a, text, l);
+        if (!why && is_found_again(c, l))
+            why = "it is the same as one before it";
+        if (!why) {
+            c->ids[c->found++] = l->id;
             return 1;
         }
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "a session cookie is not used: %s", why);
@@ -96,8 +116,8 @@ static int next_session(neg_attempt *a, cookies *c, neg_live *l)
 /* The first that is good enough. */
 static int find_session(neg_attempt *a, neg_live *l, const char *(*look)(neg_attempt *, neg_live *))
 {
-    cookies c = {0, 0};
-    while (next_session(a, &c, l)) {
+    cookies c = {.looked_at = 0};
+    while (c.found < LOOKUPS_MAX && next_session(a, &c, l)) {
         const char *why = look(a, l);
         if (!why)
             return 1;
@@ -289,17 +309,29 @@ neg_outcome neg_session_recall(neg_attempt *a)
     return NEG_GRANTED;
 }
 
-int neg_session_end(neg_attempt *a)
+static int has_more_cookies(const neg_attempt *a)
 {
-    cookies c = {0, 0};
+    return a->exchange->cookies && neg_cookie_find(neg_attempt_pool(a), a->exchange->cookies,
+                                                   neg_session_cookie_name(a), COOKIES_MAX) != NULL;
+}
+
+/* What the store has not got is ended again: a store that is gone says so of all. */
+neg_logout neg_session_end(neg_attempt *a)
+{
+    cookies c = {.looked_at = 0};
     neg_live l;
-    int ended = 1;
+    int ended = 0, failed = 0;
     while (a->server->session_keys && next_session(a, &c, &l)) {
-        neg_session_read(a, &l); /* for the tickets; without it they end by themselves */
-        ended &= neg_session_forget(a, &l);
+        ended |= examine_times(a, &l) == NULL;
+        failed |= !neg_session_forget(a, &l);
     }
-    if (a->exchange->session)
-        ended &= neg_session_forget(a, a->exchange->session);
+    if (a->exchange->session) {
+        ended = 1;
+        failed |= !neg_session_forget(a, a->exchange->session);
+    }
     neg_session_write_cookie(a, NULL, 0);
-    return ended;
+    return failed                ? NEG_LOGOUT_FAILED
+           : has_more_cookies(a) ? NEG_LOGOUT_TOO_MANY
+           : ended               ? NEG_LOGOUT_DONE
+                                 : NEG_LOGOUT_NOTHING;
 }

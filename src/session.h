@@ -36,6 +36,17 @@ int neg_session_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
 int neg_session_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers);
 void neg_session_init_child(apr_pool_t *pchild, server_rec *servers);
 
+/* ---- sessioncheck.c: what can be seen at start ---- */
+
+/** httpd's SetHandler, seen by us too. */
+const char *neg_session_see_handler(cmd_parms *cmd, void *conf, const char *line);
+/** Whether browsers send the cookie to where it is to be deleted.  @return NULL, or a warning */
+const char *neg_session_check_logout(apr_pool_t *p, const neg_section *section,
+                                     const neg_conf *conf);
+/** Whether cookies of this section may go in the clear unasked.  @return NULL, or a warning */
+const char *neg_session_check_clear(apr_pool_t *p, const server_rec *s, const neg_section *section,
+                                    const neg_conf *conf);
+
 /* ---- sessioncookie.c: a session as a cookie and as a record, and back ---- */
 
 #define NEG_SESSION_ID NEG_STORE_ID /**< length of its number in a store */
@@ -72,8 +83,8 @@ neg_outcome neg_session_recall(neg_attempt *a);
  * unless the client has one that is as good, and renews one that is in use. */
 int neg_session_fixups(request_rec *r);
 /** Ends the client's sessions in a's protection space, and writes the cookie that deletes its own.
- * @return 0 when one of them may go on, since the store does not answer */
-int neg_session_end(neg_attempt *a);
+ */
+neg_logout neg_session_end(neg_attempt *a);
 
 /* ---- logout.c: what is seen of cookies elsewhere, and the handler that ends sessions ---- */
 

@@ -12,6 +12,7 @@
 
 #include "cookie.h"
 #include "credentials.h"
+#include "reader.h"
 #include "seal.h"
 #include "session.h"
 #include "writer.h"
@@ -97,7 +98,7 @@ static neg_bytes associated(const neg_attempt *a, const char *what, neg_bytes id
     return bytes;
 }
 
-static const char seal_of_id[] = "negotiate session 2: number";
+static const char seal_of_number[] = "negotiate session 2: number and end";
 static const char seal_of_record[] = "negotiate session 2: record";
 static const neg_bytes no_id;
 
@@ -196,16 +197,41 @@ int neg_session_forget(neg_attempt *a, const neg_live *l)
 
 /* ---- From a cookie to a session ---- */
 
+/* Its end stands beside the number, so that no store is asked for what has ended. */
+static neg_bytes write_number(apr_pool_t *p, const neg_live *l)
+{
+    neg_writer w = {p, NULL, 0, 0};
+    neg_bytes numbered;
+    neg_write_bytes(&w, l->id.data, l->id.len);
+    neg_write_be64(&w, l->session.ends);
+    numbered.data = w.data;
+    numbered.len = w.len;
+    return numbered;
+}
+
+static const char *read_number(neg_bytes numbered, neg_live *l)
+{
+    const char *error = NULL;
+    neg_reader reader = neg_reader_of(numbered, &error);
+    neg_bytes id = neg_read_bytes(&reader, NEG_SESSION_ID);
+    apr_time_t ends = neg_read_be64(&reader);
+    neg_read_end(&reader);
+    if (!error && apr_time_now() >= ends)
+        error = "it has ended";
+    if (!error)
+        l->id = id;
+    return error;
+}
+
 const char *neg_session_unseal(neg_attempt *a, const char *text, neg_live *l)
 {
-    neg_bytes sealed;
+    neg_bytes sealed, numbered;
     const char *why = *text ? neg_token_decode(neg_attempt_pool(a), text, &sealed) : "it is empty";
     memset(l, 0, sizeof(*l));
     if (why || !neg_session_store_of(a))
         return why ? why : unseal(a, seal_of_record, no_id, sealed, &l->record);
-    if ((why = unseal(a, seal_of_id, no_id, sealed, &l->id)) != NULL)
-        return why;
-    return l->id.len == NEG_SESSION_ID ? NULL : "it is of another length";
+    why = unseal(a, seal_of_number, no_id, sealed, &numbered);
+    return why ? why : read_number(numbered, l);
 }
 
 const char *neg_session_read(neg_attempt *a, neg_live *l)
@@ -251,8 +277,9 @@ int neg_session_save(neg_attempt *a, const neg_live *l, int renewal)
         return 0;
     if (neg_session_store_of(a) && renewal && !neg_config_cookie(a->conf).max_age)
         return 1; /* the client has it already */
-    if (seal(a, neg_session_store_of(a) ? seal_of_id : seal_of_record, no_id,
-             neg_session_store_of(a) ? l->id : record, &sealed) != NULL)
+    if (seal(a, neg_session_store_of(a) ? seal_of_number : seal_of_record, no_id,
+             neg_session_store_of(a) ? write_number(neg_attempt_pool(a), l) : record,
+             &sealed) != NULL)
         return 0;
     text = encode(neg_attempt_pool(a), sealed);
     if (!fits(a, text))

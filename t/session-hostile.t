@@ -74,6 +74,21 @@ my $server = server(conf => <<"CONF")->start;
     <Location "/sub">
         AuthNegotiateSessionCookie default Path=/sub
     </Location>
+    <Location "/short">
+        AuthName "short"
+        AuthNegotiateSessionTimeout 1 1
+    </Location>
+    <Location "/logout">
+        SetHandler negotiate-logout
+        Require all granted
+    </Location>
+    <Location "/logout/app">
+        AuthNegotiateSession Off
+        AuthNegotiateSessionCookie app
+    </Location>
+    <Location "/logout/elsewhere">
+        AuthName "elsewhere"
+    </Location>
     Alias "/site" "$site"
     <Directory "$site">
         AllowOverride AuthConfig FileInfo
@@ -146,6 +161,44 @@ subtest 'who may not enter' => sub {
     is user($r), 403, 'alice is known, and may not enter';
     is $r->header('Set-Cookie'), undef, '... no session begins';
     is_deeply [ kept() ], [], '... and none of her tickets stay';
+};
+
+subtest 'cookies of sessions that have ended' => sub {
+    my @dead = map { my $c = login('a', 'alice'); get('/logout/', Cookie => $c); $c } 1 .. 6;
+    my $bob  = login('a', 'bob');
+    is user(get(env_of('a'), Cookie => join '; ', @dead)), 401, 'six that are no session any more';
+    is user(get(env_of('a'), Cookie => join '; ', @dead, $bob)), $BOB, '... do not hide one that is';
+    is user(get(env_of('a'), Cookie => join '; ', ($dead[0]) x 40, $bob)), $BOB, '... nor does one that comes forty times';
+    my $r = get('/logout/', Cookie => join '; ', @dead, $bob);
+    is $r->body, "You are logged out.\n", 'they do not keep it from being ended';
+    is user(get(env_of('a'), Cookie => $bob)), 401, '... which it is';
+    $bob = login('a', 'bob');
+    my ($name) = $bob =~ /^([^=]+)/;
+    $r = get('/logout/', Cookie => join '; ', ("$name=x") x 64, $bob);
+    is $r->status, 503, 'behind more than are looked at: it cannot be said that it has ended';
+    like $r->body, qr/too many cookies.*Delete/, '... and what to do';
+    is user(get(env_of('a'), Cookie => $bob)), $BOB, '... since it goes on';
+    my $short = login('short', 'alice');
+    sleep 1.1;
+    my $before = $server->log->mark;
+    is user(get(env_of('short'), Cookie => $short)), 401, 'of one whose end has come';
+    ok scalar $server->log->wait_for(qr/session cookie is not used: it has ended/), '... no store is asked';
+};
+
+subtest 'logout tells the truth' => sub {
+    my $app = login('app', 'alice');
+    is get('/logout/app', Cookie => $app)->body, "You are logged out.\n", 'where sessions are Off they end, too';
+    is user(get(env_of('app'), Cookie => $app)), 401, '... indeed';
+    my $alice = login('a', 'alice');
+    $server->log->mark;
+    for my $case ([ '/logout/' ], [ '/logout/', Cookie => $app ], [ '/logout/elsewhere', Cookie => $alice ]) {
+        my ($path, @cookie) = @$case;
+        my $r = get($path, @cookie);
+        is $r->status, 200, "$path " . (@cookie ? 'with the cookie of another place' : 'without a cookie');
+        is $r->body, "There was no session to end.\n", '... says that nothing was done';
+    }
+    like +($server->log->wait_for(qr/ended no session/))[0], qr/AuthName and AuthNegotiateSessionCookie/, '... the log has the remedy';
+    is user(get(env_of('a'), Cookie => $alice)), $ALICE, '... and the session goes on';
 };
 
 subtest 'a password that is used again within a request' => sub {
