@@ -142,6 +142,7 @@ typedef struct {
     int line;
     int negotiates;      /**< it has AuthType Negotiate */
     int takes_passwords; /**< it has AuthBasicProvider kerberos */
+    int logs_out;        /**< it has SetHandler negotiate-logout, and is a <Location> */
     const neg_conf *conf;
 } neg_section;
 
@@ -198,6 +199,8 @@ neg_conf *neg_config_edit(cmd_parms *cmd, void *conf);
 void neg_config_note_auth_type(cmd_parms *cmd, const neg_conf *conf);
 /** This section has AuthBasicProvider kerberos. */
 void neg_config_note_basic(cmd_parms *cmd, const neg_conf *conf);
+/** This section has SetHandler negotiate-logout. */
+void neg_config_note_logout(cmd_parms *cmd, const neg_conf *conf);
 
 /* Defaults live here and nowhere else. */
 const char *neg_config_acceptor_text(const neg_conf *conf);

@@ -188,3 +188,9 @@ void neg_config_note_basic(cmd_parms *cmd, const neg_conf *conf)
     if (neg_config_at_start(cmd))
         section_of(cmd, conf)->takes_passwords = 1;
 }
+
+void neg_config_note_logout(cmd_parms *cmd, const neg_conf *conf)
+{
+    if (neg_config_at_start(cmd))
+        section_of(cmd, conf)->logs_out = 1;
+}

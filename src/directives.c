@@ -253,6 +253,8 @@ const command_rec neg_commands[] = {
                      "httpd's own; noted for what it needs of tickets, and whose"),
     AP_INIT_ITERATE("AuthBasicProvider", neg_kerberos_see_provider, NULL, OR_AUTHCFG,
                     "mod_auth_basic's own; noted for the checks at start"),
+    AP_INIT_RAW_ARGS("SetHandler", neg_session_see_handler, NULL, OR_FILEINFO,
+                     "httpd's own; noted for the checks at start"),
     AP_INIT_TAKE1("AuthNegotiateKeytab", set_keytab, NULL, RSRC_CONF | NO_HTACCESS,
                   "the keytab: a file, or TYPE:residual; krb5's default otherwise"),
     AP_INIT_TAKE1("AuthNegotiateAcceptor", set_acceptor, NULL, NO_HTACCESS,

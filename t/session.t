@@ -399,6 +399,30 @@ subtest 'directives that cannot be obeyed' => sub {
     }
 };
 
+sub warnings_of { my ($conf) = @_; return server(conf => $conf)->check->{output} }
+
+subtest 'warnings at start' => sub {
+    my $logout = "SetHandler negotiate-logout\n";
+    my %path   = ('Path=/app' => { '/app' => 0, '/app/out' => 0, '/application' => 1, '/logout' => 1 }, 'Path=/' => { '/logout' => 0 });
+    for my $path (sort keys %path) {
+        for my $where (sort keys %{ $path{$path} }) {
+            my $output = warnings_of("<Location $where>\nAuthNegotiateSessionCookie a $path\n$logout</Location>");
+            is scalar($output =~ /browsers do not send.*put the logout below/), $path{$path}{$where} || '', "a logout at $where for $path";
+        }
+    }
+    my $session = sub { my ($more) = @_; return "<Location /x>\nAuthType Negotiate\nAuthNegotiateKeytab \@keytab\@\nAuthNegotiateSession On\n$more</Location>\n" };
+    my $host    = sub { return "<VirtualHost 127.0.0.1:1>\n$_[0]</VirtualHost>\n" };
+    my $clear   = qr/AuthNegotiateSession On .*may begin without TLS.*write AuthNegotiateRequireTLS On/;
+    like warnings_of($session->('')), $clear, 'sessions without TLS';
+    like warnings_of($host->($session->(''))), $clear, '... in a virtual host';
+    unlike warnings_of($session->($_)), $clear, "... not with $_" =~ s/\n//r
+      for "AuthNegotiateRequireTLS On\n", "AuthNegotiateRequireTLS Off\n", "AuthNegotiateSessionCookie default Secure\n";
+    my $tls = qq{SSLEngine on\nSSLCertificateFile "\@stage\@/tls/server.crt"\nSSLCertificateKeyFile "\@stage\@/tls/server.key"\n};
+    my $both = warnings_of($host->($tls . $session->('')));
+    unlike $both, $clear, '... nor in a virtual host with TLS';
+    like $both, qr/Syntax OK/, '... which is in order';
+};
+
 subtest 'curl with a cookie jar' => sub {
     my $jar = "$dir/jar";
     my @url = map { $server->url(env_of('a')) . "?$_" } 1 .. 3;
