@@ -149,6 +149,12 @@ static void renew(neg_attempt *a, const neg_live *l, apr_time_t now)
         neg_ccache_renew(renewed.session.identity->ccache);
 }
 
+static int end_session(neg_attempt *a, const neg_live *l)
+{
+    neg_session_list_remove(a, l);
+    return neg_session_forget(a, l);
+}
+
 /* ---- A new session ---- */
 
 /* Of a request whose answer has begun nothing can be said any more; a forward proxy's clients
@@ -250,6 +256,7 @@ static void begin(neg_attempt *a)
     l->session.idle_at = earlier(now + timeouts.idle, l->session.ends);
     if (l->session.ends <= now || !make_id(a, l))
         return;
+    neg_session_list_add(a, l);
     l->session.identity = identity_to_keep(a, l);
     if (neg_session_save(a, l, 0))
         a->exchange->session = l;
@@ -264,7 +271,7 @@ static int has_begun(neg_attempt *a)
     if (begun && is_as_good(a, begun->session.identity))
         return 1;
     if (begun)
-        neg_session_forget(a, begun);
+        end_session(a, begun);
     a->exchange->session = NULL;
     return 0;
 }
@@ -279,7 +286,7 @@ static void begin_if_wanted(neg_attempt *a)
     if (has_old && !is_due(a, &old.session, apr_time_now()) && is_as_good(a, old.session.identity))
         return; /* a client that sends a token with every request need not get as many cookies */
     if (has_old)
-        neg_session_forget(a, &old);
+        end_session(a, &old);
     begin(a);
 }
 
@@ -323,11 +330,11 @@ neg_logout neg_session_end(neg_attempt *a)
     int ended = 0, failed = 0;
     while (a->server->session_keys && next_session(a, &c, &l)) {
         ended |= examine_times(a, &l) == NULL;
-        failed |= !neg_session_forget(a, &l);
+        failed |= !end_session(a, &l);
     }
     if (a->exchange->session) {
         ended = 1;
-        failed |= !neg_session_forget(a, a->exchange->session);
+        failed |= !end_session(a, a->exchange->session);
     }
     neg_session_write_cookie(a, NULL, 0);
     return failed                ? NEG_LOGOUT_FAILED

@@ -58,6 +58,14 @@ typedef struct neg_live {
     const neg_identity *identity; /**< the session's, as this machine can use it */
 } neg_live;
 
+/** What a seal is bound to: what it is of, the place and the cookie; in a's pool. */
+neg_bytes neg_session_associated(const neg_attempt *a, const char *what, neg_bytes id);
+/** @return NULL, or a sentence; *sealed and *plain are in a's pool */
+const char *neg_session_seal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
+                             neg_bytes *sealed);
+const char *neg_session_open_sealed(const neg_attempt *a, const char *what, neg_bytes id,
+                                    neg_bytes sealed, neg_bytes *plain);
+
 /** The name of this location's cookie. */
 const char *neg_session_cookie_name(const neg_attempt *a);
 /** NULL: there is none, the cookie has it all. */
@@ -74,6 +82,15 @@ int neg_session_save(neg_attempt *a, const neg_live *l, int renewal);
 int neg_session_forget(neg_attempt *a, const neg_live *l);
 /** @param value NULL deletes the cookie */
 void neg_session_write_cookie(neg_attempt *a, const char *value, apr_time_t ends);
+
+/* ---- sessionlist.c: how many sessions of a principal a store has ---- */
+
+#define NEG_SESSIONS_MAX 16
+
+/** Notes a new session of a->identity's, which may end its oldest. */
+void neg_session_list_add(neg_attempt *a, const neg_live *l);
+/** Forgets one, if it has been read. */
+void neg_session_list_remove(neg_attempt *a, const neg_live *l);
 
 /* ---- session.c ---- */
 

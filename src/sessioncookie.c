@@ -78,7 +78,7 @@ static void write_names(neg_writer *w, const apr_array_header_t *names)
  * two may be named alike or not at all, and the cookie: who gets one with a path or a domain of his
  * own cannot use it as another.  All are ended by a NUL, which none of them has.
  */
-static neg_bytes associated(const neg_attempt *a, const char *what, neg_bytes id)
+neg_bytes neg_session_associated(const neg_attempt *a, const char *what, neg_bytes id)
 {
     neg_writer w = {neg_attempt_pool(a), NULL, 0, 0};
     neg_cookie_rule rule = neg_config_cookie(a->conf);
@@ -102,23 +102,23 @@ static const char seal_of_number[] = "negotiate session 2: number and end";
 static const char seal_of_record[] = "negotiate session 2: record";
 static const neg_bytes no_id;
 
-static const char *seal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
-                        neg_bytes *sealed)
+const char *neg_session_seal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
+                             neg_bytes *sealed)
 {
     unsigned char nonce[NEG_SEAL_NONCE];
     neg_sealer *sealer = sealer_of(a);
     if (!sealer || RAND_bytes(nonce, sizeof(nonce)) != 1)
         return "OpenSSL has no cipher or no random bytes";
-    return neg_seal(neg_attempt_pool(a), sealer, a->server->session_keys, associated(a, what, id),
-                    plain, nonce, sealed);
+    return neg_seal(neg_attempt_pool(a), sealer, a->server->session_keys,
+                    neg_session_associated(a, what, id), plain, nonce, sealed);
 }
 
-static const char *unseal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes sealed,
-                          neg_bytes *plain)
+const char *neg_session_open_sealed(const neg_attempt *a, const char *what, neg_bytes id,
+                                    neg_bytes sealed, neg_bytes *plain)
 {
     neg_sealer *sealer = sealer_of(a);
     return sealer ? neg_seal_open(neg_attempt_pool(a), sealer, a->server->session_keys,
-                                  associated(a, what, id), sealed, plain)
+                                  neg_session_associated(a, what, id), sealed, plain)
                   : "OpenSSL has no cipher";
 }
 
@@ -144,7 +144,7 @@ static const char *fetch(neg_attempt *a, neg_bytes id, neg_bytes *record)
     switch (
         neg_store_get(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), id, &sealed)) {
     case NEG_STORE_OK:
-        return unseal(a, seal_of_record, id, sealed, record);
+        return neg_session_open_sealed(a, seal_of_record, id, sealed, record);
     case NEG_STORE_NOTHING:
         return "the store has forgotten it, or it was ended";
     case NEG_STORE_PAUSED:
@@ -159,7 +159,7 @@ static const char *fetch(neg_attempt *a, neg_bytes id, neg_bytes *record)
 static int keep(neg_attempt *a, const neg_live *l, neg_bytes record, int renewal)
 {
     neg_bytes sealed;
-    if (seal(a, seal_of_record, l->id, record, &sealed) != NULL)
+    if (neg_session_seal(a, seal_of_record, l->id, record, &sealed) != NULL)
         return 0;
     switch (neg_store_put(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), l->id, sealed,
                           l->session.idle_at + apr_time_from_sec(2),
@@ -229,8 +229,8 @@ const char *neg_session_unseal(neg_attempt *a, const char *text, neg_live *l)
     const char *why = *text ? neg_token_decode(neg_attempt_pool(a), text, &sealed) : "it is empty";
     memset(l, 0, sizeof(*l));
     if (why || !neg_session_store_of(a))
-        return why ? why : unseal(a, seal_of_record, no_id, sealed, &l->record);
-    why = unseal(a, seal_of_number, no_id, sealed, &numbered);
+        return why ? why : neg_session_open_sealed(a, seal_of_record, no_id, sealed, &l->record);
+    why = neg_session_open_sealed(a, seal_of_number, no_id, sealed, &numbered);
     return why ? why : read_number(numbered, l);
 }
 
@@ -277,9 +277,9 @@ int neg_session_save(neg_attempt *a, const neg_live *l, int renewal)
         return 0;
     if (neg_session_store_of(a) && renewal && !neg_config_cookie(a->conf).max_age)
         return 1; /* the client has it already */
-    if (seal(a, neg_session_store_of(a) ? seal_of_number : seal_of_record, no_id,
-             neg_session_store_of(a) ? write_number(neg_attempt_pool(a), l) : record,
-             &sealed) != NULL)
+    if (neg_session_seal(a, neg_session_store_of(a) ? seal_of_number : seal_of_record, no_id,
+                         neg_session_store_of(a) ? write_number(neg_attempt_pool(a), l) : record,
+                         &sealed) != NULL)
         return 0;
     text = encode(neg_attempt_pool(a), sealed);
     if (!fits(a, text))

@@ -201,6 +201,20 @@ subtest 'logout tells the truth' => sub {
     is user(get(env_of('a'), Cookie => $alice)), $ALICE, '... and the session goes on';
 };
 
+subtest 'a client without a cookie jar' => sub {
+    my $alice = login('a', 'alice');
+    my @all   = map { login('a', 'bob') } 1 .. 16;
+    is_deeply [ map { user(get(env_of('a'), Cookie => $_)) } @all ], [ ($BOB) x 16 ], 'sixteen sessions of a user';
+    get('/logout/', Cookie => splice @all, 7, 1);
+    push @all, login('a', 'bob');
+    is user(get(env_of('a'), Cookie => $all[0])), $BOB, 'one that is ended makes room for one';
+    my $log = $server->log->mark;
+    push @all, login('a', 'bob');
+    is_deeply [ map { user(get(env_of('a'), Cookie => $_)) } @all ], [ 401, ($BOB) x 16 ], '... the seventeenth ends the first';
+    like +($log->wait_for(qr/oldest is ended/))[0], qr/keeps no cookie/, '... which is told';
+    is user(get(env_of('a'), Cookie => $alice)), $ALICE, '... of nobody else';
+};
+
 subtest 'a password that is used again within a request' => sub {
     my $r = get('/typed/again', Authorization => 'Basic ' . encode_base64('typed:typed 1', ''));
     is user($r), "typed\@EXAMPLE.TEST", 'an internal redirect';
