@@ -55,6 +55,14 @@ my $server = server(conf => <<"CONF")->start;
     <Location "/denied">
         AuthNegotiateDelegate "FILE:$tickets"
         Require user nobody
+        ErrorDocument 403 /open/env.pl
+    </Location>
+    <Location "/denied/twice">
+        ErrorDocument 403 /open/again
+    </Location>
+    <Location "/open/again">
+        RewriteEngine On
+        RewriteRule ^ /open/env.pl
     </Location>
     <Location "/typed">
         AuthNegotiateBasicProvider kerberos
@@ -199,6 +207,17 @@ subtest 'logout tells the truth' => sub {
     }
     like +($server->log->wait_for(qr/ended no session/))[0], qr/AuthName and AuthNegotiateSessionCookie/, '... the log has the remedy';
     is user(get(env_of('a'), Cookie => $alice)), $ALICE, '... and the session goes on';
+};
+
+subtest "a page for all, after a location with tickets" => sub {
+    for my $path ('/denied/plain.txt', '/denied/twice/plain.txt') {
+        my $r    = get($path, token('alice', delegate => 1));
+        my $env  = { $r->body =~ /^(\w+)=(.*)$/mg };
+        is $r->status, 403, "$path: the error page";
+        is $env->{REDIRECT_STATUS}, 403, '... as a redirect';
+        ok scalar(grep { /GSS_NAME$/ } keys %$env), '... with what is known of alice';
+        is_deeply [ grep { $env->{$_} =~ /krb5cc_/ } sort keys %$env ], [], '... and not where her tickets are';
+    }
 };
 
 subtest 'a client without a cookie jar' => sub {
