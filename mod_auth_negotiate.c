@@ -3,6 +3,7 @@
  *
  * The way of a request:
  *
+ *   post_read_request                    cookies of sessions are taken out of what others see
  *   check_authn      authenticate()      an attempt is begun, its sources are asked in turn
  *                                        (src/attempt.c): an ancestor of this request, the
  *                                        Authorization header (src/negotiate.c runs one leg, on
@@ -15,6 +16,7 @@
  *                                        a 403, not a request for another password; and what
  *                                        Require can ask of a ticket
  *   fixups           neg_publish_fixups  the environment again, where the core did not ask us
+ *                    neg_session_fixups  a session begins, or is renewed: the client may enter
  *   note_auth_failure                    the challenge for 401s that other modules answer
  *   handler          src/proxy.c         where mod_proxy passes the request on: without what the
  *                                        client proved itself with, or with a token of the user's
@@ -118,6 +120,7 @@ static apr_status_t auth_negotiate_delegated(request_rec *r, gss_cred_id_t *cred
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const before_rewrite[] = {"mod_rewrite.c", NULL};
+    static const char *const after_proxy[] = {"mod_proxy.c", NULL}; /* which sees whose they are */
     ap_hook_pre_config(neg_replay_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(neg_session_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(neg_check_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -126,6 +129,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(neg_slots_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(neg_slots_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_session_open, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_read_request(neg_session_hide_cookies, after_proxy, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
     /* PER_CONF: one module that asks for PER_URI makes the server ask for every subrequest. */

@@ -159,9 +159,10 @@ static request_rec *answered(request_rec *r)
     return r;
 }
 
-/* Once, when a session is begun or renewed. */
-static void send_cookie(const neg_attempt *a, request_rec *r)
+/* Once, when a session is begun or renewed, or ended. */
+void neg_answer_send_cookie(const neg_attempt *a)
 {
+    request_rec *r = answered(a->r);
     if (!a->exchange->cookie)
         return;
     apr_table_addn(r->err_headers_out, "Set-Cookie", a->exchange->cookie);
@@ -169,15 +170,23 @@ static void send_cookie(const neg_attempt *a, request_rec *r)
     a->exchange->cookie = NULL;
 }
 
-int neg_answer_logout(neg_attempt *a, int ended)
+int neg_answer_logout(neg_attempt *a, neg_logout result)
 {
+    static const char *const texts[NEG_LOGOUT_COUNT] = {
+        "You are logged out.\n",
+        "There was no session to end.\n",
+        "The session could not be ended now. Try again.\n",
+        "There are too many cookies, so a session may go on. Delete this site's cookies.\n",
+    };
     request_rec *r = a->r;
-    send_cookie(a, answered(r));
+    neg_answer_send_cookie(a);
     apr_table_setn(answered(r)->err_headers_out, "Cache-Control", "no-store");
-    if (!ended)
+    if (result == NEG_LOGOUT_FAILED || result == NEG_LOGOUT_TOO_MANY) {
+        ap_custom_response(r, HTTP_SERVICE_UNAVAILABLE, texts[result]);
         return ask_for_patience(r);
+    }
     ap_set_content_type(r, "text/plain; charset=utf-8");
-    ap_rputs("You are logged out.\n", r);
+    ap_rputs(texts[result], r);
     return OK;
 }
 
@@ -200,7 +209,6 @@ static int grant(neg_attempt *a)
     } else if (!a->exchange->tried) {
         keep_from_caches(answered(r));
     }
-    send_cookie(a, answered(r));
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s is %s (%s, %s)", user, a->identity->principal,
                   a->identity->mechanism, a->source);
     return OK;

@@ -262,7 +262,6 @@ static neg_outcome settle(neg_attempt *a)
         return NEG_REFUSED;
     if (remember)
         neg_conn_remember(a);
-    neg_session_begin(a);
     return NEG_GRANTED;
 }
 
@@ -356,7 +355,6 @@ static neg_outcome prepare(neg_attempt *a)
 neg_outcome neg_attempt_run(neg_attempt *a)
 {
     neg_outcome outcome = prepare(a);
-    neg_session_hide_cookies(a);
     if (outcome != NEG_REFUSED)
         outcome = ask_sources(a);
     else if (authorization_of(a) && !a->exchange->tried)

@@ -12,6 +12,7 @@
 #include <http_main.h>
 
 #include "negotiate.h"
+#include "session.h"
 
 /* ---- Findings ---- */
 
@@ -246,6 +247,12 @@ static void check_passwords(checks *c, server_rec *s, const neg_section *section
                   NEG_PROBE_KEY);
 }
 
+static void warn(checks *c, const char *directive, const char *at, const char *sentence)
+{
+    if (sentence)
+        note(c->warnings, apr_pstrcat(c->pool, directive, at, NULL), sentence);
+}
+
 static void check_section(checks *c, server_rec *s, const neg_section *section)
 {
     const neg_conf *own = section->conf;
@@ -259,6 +266,8 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
     if (conflict)
         note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateAcceptor", at, NULL), conflict);
     check_passwords(c, s, section, conf, at);
+    warn(c, "SetHandler negotiate-logout", at, neg_session_check_logout(c->pool, section, conf));
+    warn(c, "AuthNegotiateSession On", at, neg_session_check_clear(c->pool, s, section, conf));
     if (own->delegate && own->delegate->directory) {
         const char *where = apr_pstrcat(c->pool, "AuthNegotiateDelegate", at, NULL);
         if (check_ccache_directory(c, where, conf))

@@ -158,6 +158,7 @@ typedef struct {
     int line;
     int negotiates;      /**< it has AuthType Negotiate */
     int takes_passwords; /**< it has AuthBasicProvider kerberos */
+    int logs_out;        /**< it has SetHandler negotiate-logout, and is a <Location> */
     const neg_conf *conf;
 } neg_section;
 
@@ -182,6 +183,7 @@ typedef struct {
     apr_array_header_t
         *session_keys; /**< a ring (core/seal.h); NULL until post_config: none named */
     neg_session_place *session_place; /**< NULL: the cookie */
+    apr_array_header_t *cookie_names; /**< of const char *: all that sessions are given here */
     neg_workers *workers;             /**< of this child; NULL in the parent */
     struct neg_tally *tally;          /**< of this child: see report.c */
     neg_ccaches *ccaches;             /**< of this child: see delegate.c */
@@ -214,6 +216,8 @@ neg_conf *neg_config_edit(cmd_parms *cmd, void *conf);
 void neg_config_note_auth_type(cmd_parms *cmd, const neg_conf *conf);
 /** This section has AuthBasicProvider kerberos. */
 void neg_config_note_basic(cmd_parms *cmd, const neg_conf *conf);
+/** This section has SetHandler negotiate-logout. */
+void neg_config_note_logout(cmd_parms *cmd, const neg_conf *conf);
 
 /* Defaults live here and nowhere else. */
 const char *neg_config_acceptor_text(const neg_conf *conf);

@@ -43,6 +43,7 @@ void *neg_config_create_server(apr_pool_t *p, server_rec *s)
     (void)s;
     server->sections = apr_array_make(p, 4, sizeof(neg_section *));
     server->warnings = apr_array_make(p, 2, sizeof(const char *));
+    server->cookie_names = apr_array_make(p, 2, sizeof(const char *));
     return server;
 }
 
@@ -54,6 +55,8 @@ void *neg_config_merge_server(apr_pool_t *p, void *base_server, void *add_server
         merged->session_keys = base->session_keys;
     if (!merged->session_place)
         merged->session_place = base->session_place;
+    /* The main server's sections are those of each virtual host, too. */
+    merged->cookie_names = apr_array_append(p, base->cookie_names, merged->cookie_names);
     if (!merged->replay)
         merged->replay = base->replay;
     return merged;
@@ -198,4 +201,10 @@ void neg_config_note_basic(cmd_parms *cmd, const neg_conf *conf)
 {
     if (neg_config_at_start(cmd))
         section_of(cmd, conf)->takes_passwords = 1;
+}
+
+void neg_config_note_logout(cmd_parms *cmd, const neg_conf *conf)
+{
+    if (neg_config_at_start(cmd))
+        section_of(cmd, conf)->logs_out = 1;
 }

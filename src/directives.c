@@ -243,8 +243,9 @@ static const char *set_delegate_env(cmd_parms *cmd, void *conf, const char *name
 
 #define MEMBER(name) ((void *)offsetof(neg_conf, name))
 
-/* Nothing that names a file or a key is allowed in .htaccess: it would let the author of a page
- * choose with which keys of the machine it is protected, or where tickets are put. */
+/* Nothing that names a file, a key or a cookie is allowed in .htaccess: it would let the author of
+ * a page choose with which keys of the machine it is protected, where tickets are put, or where a
+ * session of others goes. */
 #define NO_HTACCESS (ACCESS_CONF)
 
 const command_rec neg_commands[] = {
@@ -254,6 +255,8 @@ const command_rec neg_commands[] = {
                      "httpd's own; noted for what it needs of tickets, and whose"),
     AP_INIT_ITERATE("AuthBasicProvider", neg_kerberos_see_provider, NULL, OR_AUTHCFG,
                     "mod_auth_basic's own; noted for the checks at start"),
+    AP_INIT_RAW_ARGS("SetHandler", neg_session_see_handler, NULL, OR_FILEINFO,
+                     "httpd's own; noted for the checks at start"),
     AP_INIT_TAKE1("AuthNegotiateKeytab", set_keytab, NULL, RSRC_CONF | NO_HTACCESS,
                   "the keytab: a file, or TYPE:residual; krb5's default otherwise"),
     AP_INIT_TAKE1("AuthNegotiateAcceptor", set_acceptor, NULL, NO_HTACCESS,
@@ -293,7 +296,7 @@ const command_rec neg_commands[] = {
                  "On: a sealed cookie keeps the identity"),
     AP_INIT_TAKE12("AuthNegotiateSessionTimeout", neg_session_set_timeout, NULL, OR_AUTHCFG,
                    "how long a session lasts without a request, and how long at all"),
-    AP_INIT_TAKE_ARGV("AuthNegotiateSessionCookie", neg_session_set_cookie, NULL, OR_AUTHCFG,
+    AP_INIT_TAKE_ARGV("AuthNegotiateSessionCookie", neg_session_set_cookie, NULL, NO_HTACCESS,
                       "name of the cookie, or default, and its attributes"),
     AP_INIT_ITERATE("AuthNegotiateSessionKey", neg_session_set_key, NULL, RSRC_CONF,
                     "files with keys: the first seals, all open"),

@@ -38,6 +38,15 @@ typedef enum {
 
 struct neg_scheme;
 
+/** What logout comes to. */
+typedef enum {
+    NEG_LOGOUT_DONE,
+    NEG_LOGOUT_NOTHING,  /**< there was no session to end */
+    NEG_LOGOUT_FAILED,   /**< one may go on, since the store does not answer */
+    NEG_LOGOUT_TOO_MANY, /**< one may go on, behind more cookies than are looked at */
+    NEG_LOGOUT_COUNT
+} neg_logout;
+
 /**
  * What became of the credentials of a client's request: one for the request with all its
  * subrequests and internal redirects, so that a token is never tried twice.
@@ -52,8 +61,7 @@ typedef struct {
     neg_bytes reply;                 /**< the token that answers it */
     neg_failure failure;
     struct neg_checked *checked; /**< what the KDC said of the password: see kerberos.c */
-    int cookies_hidden;          /**< ours have been taken out of the request */
-    const char *cookies;         /**< the Cookie header as the client sent it; NULL: none */
+    const char *cookies;         /**< the Cookie header as the client sent it; NULL: without ours */
     const char *cookie;          /**< a Set-Cookie that the answer is to have, until it has it */
     struct neg_live *session;    /**< begun by this request; NULL: none */
 } neg_exchange;
@@ -69,6 +77,7 @@ typedef struct {
     const char *acceptor_key;     /**< neg_acceptor_key() of it */
     const neg_identity *identity; /**< proven for r; NULL until granted */
     const char *source;           /**< NEGOTIATE_SOURCE */
+    struct neg_live *recalled;    /**< the session that the identity comes from; NULL: none */
     int fresh;                    /**< the identity comes from a token of this very request */
     gss_cred_id_t delegated;      /**< with a fresh identity, until it is stored */
     neg_failure failure;          /**< why r is refused */
@@ -310,9 +319,11 @@ int neg_answer_unknown_groups(neg_attempt *a, request_rec *r);
 int neg_answer(neg_attempt *a, neg_outcome outcome);
 /** Asks a known client for a newer ticket.  @return whether it can be asked */
 int neg_answer_ask_again(const neg_attempt *a);
-/** Of the logout handler: a->exchange->cookie, and 200 or, where a session could not be ended, 503.
+/** Sends a->exchange->cookie, if there is one. */
+void neg_answer_send_cookie(const neg_attempt *a);
+/** Of the logout handler: a->exchange->cookie, and 200 or, where a session may go on, 503.
  * @return what a handler has to return */
-int neg_answer_logout(neg_attempt *a, int ended);
+int neg_answer_logout(neg_attempt *a, neg_logout result);
 /** note_auth_failure hook: the challenges for a 401 that another module answers. */
 int neg_answer_note_failure(request_rec *r, const char *auth_type);
 

@@ -101,6 +101,26 @@ static void publish_attributes(const neg_attempt *a, const neg_identity *identit
     }
 }
 
+static int redirects_before(const request_rec *r)
+{
+    int count = 0;
+    for (; r; r = r->main ? r->main : r->prev)
+        count += !r->main && r->prev;
+    return count;
+}
+
+/* An internal redirect has the environment of the request before it, with REDIRECT_ before each
+ * name: once more for each redirect. */
+static void withhold(request_rec *r, const char *name, const char *value)
+{
+    for (int left = redirects_before(r); left >= 0; left--) {
+        const char *shown = apr_table_get(r->subprocess_env, name);
+        if (shown && strcmp(shown, value) == 0)
+            apr_table_unset(r->subprocess_env, name);
+        name = apr_pstrcat(r->pool, "REDIRECT_", name, NULL);
+    }
+}
+
 /* Requests come with the environment of those that they are part of.  What names a ccache there is
  * for where delegation was on, and under the name that it had there: see publish_ccache(). */
 static void withhold_ccaches(request_rec *r)
@@ -111,10 +131,8 @@ static void withhold_ccaches(request_rec *r)
                           : "";
     for (neg_attempt *a = neg_attempt_nearest(r); a; a = neg_attempt_above(a)) {
         const char *old = a->conf ? neg_config_delegate_env(a->conf) : NULL;
-        const char *ccache = old ? apr_table_get(r->subprocess_env, old) : NULL;
-        if (ccache && a->identity && a->identity->ccache && strcmp(old, env) != 0 &&
-            strcmp(ccache, a->identity->ccache) == 0)
-            apr_table_unset(r->subprocess_env, old);
+        if (old && a->identity && a->identity->ccache && strcmp(old, env) != 0)
+            withhold(r, old, a->identity->ccache);
     }
 }
 
@@ -131,10 +149,10 @@ static void withhold_attributes_of(const neg_attempt *a, request_rec *r)
     for (int i = 0; i < a->conf->attribute->shown->nelts; i++) {
         const neg_shown *shown = &APR_ARRAY_IDX(a->conf->attribute->shown, i, neg_shown);
         const neg_attribute *attribute = neg_identity_attribute(a->identity, shown->name);
-        const char *old = apr_table_get(r->subprocess_env, shown->variable);
-        const char *text = old && attribute ? neg_attributes_text(r->pool, attribute) : NULL;
-        if (text && strcmp(old, text) == 0 && !shows_alike(r, shown))
-            apr_table_unset(r->subprocess_env, shown->variable);
+        const char *text =
+            attribute && !shows_alike(r, shown) ? neg_attributes_text(r->pool, attribute) : NULL;
+        if (text)
+            withhold(r, shown->variable, text);
     }
 }
 

@@ -20,8 +20,10 @@
 
 /* Cookies of one name that are looked at: for another Path or Domain, or planted by who can set
  * some for this host. */
-#define COOKIES_MAX  64
-#define SESSIONS_MAX 4 /* those of them that our key has sealed: a store may be asked for each */
+#define COOKIES_MAX 64
+/* Those of them that a request looks up in a store.  Who can plant cookies has as many sessions as
+ * he likes, and may have ended them. */
+#define LOOKUPS_MAX 32
 
 /* A session is renewed when this part of its time without a request has gone: each answer with a
  * new cookie would keep caches from all of them. */
@@ -42,8 +44,8 @@ static const char *lapsed(const neg_attempt *a, const neg_session *s, apr_time_t
     return NULL;
 }
 
-/* The client's tickets may have been left at another machine: then none were stored, to who asks.
- */
+/* The client's tickets may have been left at another machine: then none were stored, to who asks
+ * here.  A renewal keeps the session as it is, for where they are. */
 static const neg_identity *without_ccache(const neg_attempt *a, const neg_identity *identity)
 {
     neg_identity *copy = apr_pmemdup(neg_attempt_pool(a), identity, sizeof(*identity));
@@ -65,26 +67,45 @@ static const char *examine(neg_attempt *a, neg_live *l)
     const char *why = examine_times(a, l);
     if (why)
         return why;
-    if (l->session.identity->ccache && !neg_ccache_is_kept(l->session.identity->ccache))
-        l->session.identity = without_ccache(a, l->session.identity);
-    return neg_permits(a->conf, a->acceptor_key, a->space, l->session.identity);
+    l->identity = l->session.identity;
+    if (l->identity->ccache && !neg_ccache_is_kept(l->identity->ccache))
+        l->identity = without_ccache(a, l->identity);
+    return neg_permits(a->conf, a->acceptor_key, a->space, l->identity);
 }
 
 /* The client's cookies of this space, one after the other. */
 typedef struct {
-    int looked_at, unsealed;
+    int looked_at, found;
+    neg_bytes ids[COOKIES_MAX]; /* of those that were found */
 } cookies;
 
-/* @return whether there is another one that our key has sealed */
+/* One session may come in many cookies. */
+static int is_found_again(const cookies *c, const neg_live *l)
+{
+    for (int i = 0; l->id.len && i < c->found; i++)
+        if (memcmp(c->ids[i].data, l->id.data, NEG_SESSION_ID) == 0)
+            return 1;
+    return 0;
+}
+
+static const char *next_cookie(neg_attempt *a, cookies *c)
+{
+    return a->exchange->cookies && c->looked_at < COOKIES_MAX
+               ? neg_cookie_find(neg_attempt_pool(a), a->exchange->cookies,
+                                 neg_session_cookie_name(a), c->looked_at++)
+               : NULL;
+}
+
+/* @return whether there is another one that our key has sealed, and whose end has not come */
 static int next_session(neg_attempt *a, cookies *c, neg_live *l)
 {
-    apr_pool_t *p = neg_attempt_pool(a);
-    const char *name = neg_session_cookie_name(a);
-    const char *text, *why;
-    while (a->exchange->cookies && c->looked_at < COOKIES_MAX && c->unsealed < SESSIONS_MAX &&
-           (text = neg_cookie_find(p, a->exchange->cookies, name, c->looked_at++))) {
-        if ((why = neg_session_unseal(a, text, l)) == NULL) {
-            c->unsealed++;
+    const char *text;
+    while ((text = next_cookie(a, c))) {
+        const char *why = neg_session_unseal(a, text, l);
+        if (!why && is_found_again(c, l))
+            why = "it is the same as one before it";
+        if (!why) {
+            c->ids[c->found++] = l->id;
             return 1;
         }
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "a session cookie is not used: %s", why);
@@ -95,8 +116,8 @@ static int next_session(neg_attempt *a, cookies *c, neg_live *l)
 /* The first that is good enough. */
 static int find_session(neg_attempt *a, neg_live *l, const char *(*look)(neg_attempt *, neg_live *))
 {
-    cookies c = {0, 0};
-    while (next_session(a, &c, l)) {
+    cookies c = {.looked_at = 0};
+    while (c.found < LOOKUPS_MAX && next_session(a, &c, l)) {
         const char *why = look(a, l);
         if (!why)
             return 1;
@@ -126,6 +147,12 @@ static void renew(neg_attempt *a, const neg_live *l, apr_time_t now)
         return;
     if (neg_session_save(a, &renewed, 1) && renewed.session.identity->ccache)
         neg_ccache_renew(renewed.session.identity->ccache);
+}
+
+static int end_session(neg_attempt *a, const neg_live *l)
+{
+    neg_session_list_remove(a, l);
+    return neg_session_forget(a, l);
 }
 
 /* ---- A new session ---- */
@@ -237,6 +264,7 @@ static void begin(neg_attempt *a)
     l->session.idle_at = earlier(now + timeouts.idle, l->session.ends);
     if (l->session.ends <= now || !make_id(a, l))
         return;
+    neg_session_list_add(a, l);
     l->session.identity = identity_to_keep(a, l);
     if (neg_session_save(a, l, 0))
         a->exchange->session = l;
@@ -244,18 +272,44 @@ static void begin(neg_attempt *a)
         neg_ccache_drop(l->session.identity->ccache);
 }
 
-void neg_session_begin(neg_attempt *a)
+/* A password is good again for each location that an internal redirect comes to. */
+static int has_begun(neg_attempt *a)
+{
+    const neg_live *begun = a->exchange->session;
+    if (begun && is_as_good(a, begun->session.identity))
+        return 1;
+    if (begun)
+        end_session(a, begun);
+    a->exchange->session = NULL;
+    return 0;
+}
+
+static void begin_if_wanted(neg_attempt *a)
 {
     neg_live old;
     int has_old;
-    if (!is_wanted(a) || !neg_basic_may_keep(a->identity))
+    if (!is_wanted(a) || !neg_basic_may_keep(a->identity) || has_begun(a))
         return;
     has_old = find_session(a, &old, examine_times);
     if (has_old && !is_due(a, &old.session, apr_time_now()) && is_as_good(a, old.session.identity))
         return; /* a client that sends a token with every request need not get as many cookies */
     if (has_old)
-        neg_session_forget(a, &old);
+        end_session(a, &old);
     begin(a);
+}
+
+/* A subrequest has no answer of its own, and whether what it is part of is allowed is not known. */
+int neg_session_fixups(request_rec *r)
+{
+    neg_attempt *a = neg_attempt_granted(r);
+    if (!a || a->r != r || r->main)
+        return DECLINED;
+    if (a->fresh)
+        begin_if_wanted(a);
+    else if (a->recalled)
+        renew(a, a->recalled, apr_time_now());
+    neg_answer_send_cookie(a);
+    return DECLINED;
 }
 
 /* ---- The source, and the end ---- */
@@ -265,22 +319,34 @@ neg_outcome neg_session_recall(neg_attempt *a)
     neg_live l;
     if (!is_wanted(a) || !find_session(a, &l, examine))
         return NEG_UNKNOWN;
-    a->identity = l.session.identity;
-    renew(a, &l, apr_time_now());
+    a->identity = l.identity;
+    a->recalled = apr_pmemdup(neg_attempt_pool(a), &l, sizeof(l));
     return NEG_GRANTED;
 }
 
-int neg_session_end(neg_attempt *a)
+static int has_more_cookies(const neg_attempt *a)
 {
-    cookies c = {0, 0};
+    return a->exchange->cookies && neg_cookie_find(neg_attempt_pool(a), a->exchange->cookies,
+                                                   neg_session_cookie_name(a), COOKIES_MAX) != NULL;
+}
+
+/* What the store has not got is ended again: a store that is gone says so of all. */
+neg_logout neg_session_end(neg_attempt *a)
+{
+    cookies c = {.looked_at = 0};
     neg_live l;
-    int ended = 1;
+    int ended = 0, failed = 0;
     while (a->server->session_keys && next_session(a, &c, &l)) {
-        neg_session_read(a, &l); /* for the tickets; without it they end by themselves */
-        ended &= neg_session_forget(a, &l);
+        ended |= examine_times(a, &l) == NULL;
+        failed |= !end_session(a, &l);
     }
-    if (a->exchange->session)
-        ended &= neg_session_forget(a, a->exchange->session);
+    if (a->exchange->session) {
+        ended = 1;
+        failed |= !end_session(a, a->exchange->session);
+    }
     neg_session_write_cookie(a, NULL, 0);
-    return ended;
+    return failed                ? NEG_LOGOUT_FAILED
+           : has_more_cookies(a) ? NEG_LOGOUT_TOO_MANY
+           : ended               ? NEG_LOGOUT_DONE
+                                 : NEG_LOGOUT_NOTHING;
 }

@@ -36,15 +36,35 @@ int neg_session_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
 int neg_session_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers);
 void neg_session_init_child(apr_pool_t *pchild, server_rec *servers);
 
+/* ---- sessioncheck.c: what can be seen at start ---- */
+
+/** httpd's SetHandler, seen by us too. */
+const char *neg_session_see_handler(cmd_parms *cmd, void *conf, const char *line);
+/** Whether browsers send the cookie to where it is to be deleted.  @return NULL, or a warning */
+const char *neg_session_check_logout(apr_pool_t *p, const neg_section *section,
+                                     const neg_conf *conf);
+/** Whether cookies of this section may go in the clear unasked.  @return NULL, or a warning */
+const char *neg_session_check_clear(apr_pool_t *p, const server_rec *s, const neg_section *section,
+                                    const neg_conf *conf);
+
 /* ---- sessioncookie.c: a session as a cookie and as a record, and back ---- */
 
 #define NEG_SESSION_ID NEG_STORE_ID /**< length of its number in a store */
 
 typedef struct neg_live {
-    neg_bytes id;        /**< its number in the store; empty without one */
-    neg_bytes record;    /**< what the cookie has sealed, or the store */
-    neg_session session; /**< the same, read */
+    neg_bytes id;                 /**< its number in the store; empty without one */
+    neg_bytes record;             /**< what the cookie has sealed, or the store */
+    neg_session session;          /**< the same, read */
+    const neg_identity *identity; /**< the session's, as this machine can use it */
 } neg_live;
+
+/** What a seal is bound to: what it is of, the place and the cookie; in a's pool. */
+neg_bytes neg_session_associated(const neg_attempt *a, const char *what, neg_bytes id);
+/** @return NULL, or a sentence; *sealed and *plain are in a's pool */
+const char *neg_session_seal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
+                             neg_bytes *sealed);
+const char *neg_session_open_sealed(const neg_attempt *a, const char *what, neg_bytes id,
+                                    neg_bytes sealed, neg_bytes *plain);
 
 /** The name of this location's cookie. */
 const char *neg_session_cookie_name(const neg_attempt *a);
@@ -63,22 +83,30 @@ int neg_session_forget(neg_attempt *a, const neg_live *l);
 /** @param value NULL deletes the cookie */
 void neg_session_write_cookie(neg_attempt *a, const char *value, apr_time_t ends);
 
+/* ---- sessionlist.c: how many sessions of a principal a store has ---- */
+
+#define NEG_SESSIONS_MAX 16
+
+/** Notes a new session of a->identity's, which may end its oldest. */
+void neg_session_list_add(neg_attempt *a, const neg_live *l);
+/** Forgets one, if it has been read. */
+void neg_session_list_remove(neg_attempt *a, const neg_live *l);
+
 /* ---- session.c ---- */
 
 /** Source: the identity of a session whose cookie the client sent. */
 neg_outcome neg_session_recall(neg_attempt *a);
-/** After a fresh grant: begins a session, unless the client has one that is as good. */
-void neg_session_begin(neg_attempt *a);
+/** fixups hook, when the client is known to be allowed: begins a session after a fresh grant,
+ * unless the client has one that is as good, and renews one that is in use. */
+int neg_session_fixups(request_rec *r);
 /** Ends the client's sessions in a's protection space, and writes the cookie that deletes its own.
- * @return 0 when one of them may go on, since the store does not answer */
-int neg_session_end(neg_attempt *a);
+ */
+neg_logout neg_session_end(neg_attempt *a);
 
 /* ---- logout.c: what is seen of cookies elsewhere, and the handler that ends sessions ---- */
 
-/** Takes our cookies out of what applications and backends see. */
-void neg_session_hide_cookies(neg_attempt *a);
-/** fixups hook: the same for requests that need no identity. */
-int neg_session_fixups(request_rec *r);
+/** post_read_request hook: takes our cookies out of what everybody else sees. */
+int neg_session_hide_cookies(request_rec *r);
 /** handler hook: negotiate-logout. */
 int neg_session_logout(request_rec *r);
 

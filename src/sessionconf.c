@@ -144,7 +144,8 @@ const char *neg_session_set_cookie(cmd_parms *cmd, void *conf, int argc, char *c
         return "AuthNegotiateSessionCookie: write a name of letters, digits, - and _, or default, "
                "and then attributes such as Path=/app or SameSite=Strict";
     if (strcasecmp(argv[0], "default") != 0)
-        rule->name = argv[0];
+        APR_ARRAY_PUSH(neg_config_server(cmd->server)->cookie_names, const char *) = rule->name =
+            argv[0];
     if (rule->name &&
         (strncmp(rule->name, "__Host-", 7) == 0 || strncmp(rule->name, "__Secure-", 9) == 0))
         rule->secure = 1;

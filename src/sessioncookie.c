@@ -12,6 +12,7 @@
 
 #include "cookie.h"
 #include "credentials.h"
+#include "reader.h"
 #include "seal.h"
 #include "session.h"
 #include "writer.h"
@@ -61,24 +62,32 @@ static neg_sealer *sealer_of(const neg_attempt *a)
     return worker ? neg_worker_sealer(worker) : NULL;
 }
 
+static void write_name(neg_writer *w, const char *name)
+{
+    neg_write_bytes(w, name, strlen(name) + 1);
+}
+
 static void write_names(neg_writer *w, const apr_array_header_t *names)
 {
-    for (int i = 0; names && i < names->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(names, i, const char *);
-        neg_write_bytes(w, name, strlen(name) + 1);
-    }
+    for (int i = 0; names && i < names->nelts; i++)
+        write_name(w, APR_ARRAY_IDX(names, i, const char *));
 }
 
 /*
- * Where a seal is good: what it is of, the protection space, and the names of the virtual host,
- * since two may be named alike or not at all.  All are ended by a NUL, which none of them has.
+ * Where a seal is good: what it is of, the protection space, the names of the virtual host, since
+ * two may be named alike or not at all, and the cookie: who gets one with a path or a domain of his
+ * own cannot use it as another.  All are ended by a NUL, which none of them has.
  */
-static neg_bytes associated(const neg_attempt *a, const char *what, neg_bytes id)
+neg_bytes neg_session_associated(const neg_attempt *a, const char *what, neg_bytes id)
 {
     neg_writer w = {neg_attempt_pool(a), NULL, 0, 0};
+    neg_cookie_rule rule = neg_config_cookie(a->conf);
     neg_bytes bytes;
-    neg_write_bytes(&w, what, strlen(what) + 1);
-    neg_write_bytes(&w, a->space, strlen(a->space) + 1);
+    write_name(&w, what);
+    write_name(&w, a->space);
+    write_name(&w, neg_session_cookie_name(a));
+    write_name(&w, rule.domain ? rule.domain : "");
+    write_name(&w, rule.path);
     write_names(&w, a->r->server->names);
     neg_write_u8(&w, 0);
     write_names(&w, a->r->server->wild_names);
@@ -89,27 +98,27 @@ static neg_bytes associated(const neg_attempt *a, const char *what, neg_bytes id
     return bytes;
 }
 
-static const char seal_of_id[] = "negotiate session 1: number";
-static const char seal_of_record[] = "negotiate session 1: record";
+static const char seal_of_number[] = "negotiate session 2: number and end";
+static const char seal_of_record[] = "negotiate session 2: record";
 static const neg_bytes no_id;
 
-static const char *seal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
-                        neg_bytes *sealed)
+const char *neg_session_seal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
+                             neg_bytes *sealed)
 {
     unsigned char nonce[NEG_SEAL_NONCE];
     neg_sealer *sealer = sealer_of(a);
     if (!sealer || RAND_bytes(nonce, sizeof(nonce)) != 1)
         return "OpenSSL has no cipher or no random bytes";
-    return neg_seal(neg_attempt_pool(a), sealer, a->server->session_keys, associated(a, what, id),
-                    plain, nonce, sealed);
+    return neg_seal(neg_attempt_pool(a), sealer, a->server->session_keys,
+                    neg_session_associated(a, what, id), plain, nonce, sealed);
 }
 
-static const char *unseal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes sealed,
-                          neg_bytes *plain)
+const char *neg_session_open_sealed(const neg_attempt *a, const char *what, neg_bytes id,
+                                    neg_bytes sealed, neg_bytes *plain)
 {
     neg_sealer *sealer = sealer_of(a);
     return sealer ? neg_seal_open(neg_attempt_pool(a), sealer, a->server->session_keys,
-                                  associated(a, what, id), sealed, plain)
+                                  neg_session_associated(a, what, id), sealed, plain)
                   : "OpenSSL has no cipher";
 }
 
@@ -135,7 +144,7 @@ static const char *fetch(neg_attempt *a, neg_bytes id, neg_bytes *record)
     switch (
         neg_store_get(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), id, &sealed)) {
     case NEG_STORE_OK:
-        return unseal(a, seal_of_record, id, sealed, record);
+        return neg_session_open_sealed(a, seal_of_record, id, sealed, record);
     case NEG_STORE_NOTHING:
         return "the store has forgotten it, or it was ended";
     case NEG_STORE_PAUSED:
@@ -150,7 +159,7 @@ static const char *fetch(neg_attempt *a, neg_bytes id, neg_bytes *record)
 static int keep(neg_attempt *a, const neg_live *l, neg_bytes record, int renewal)
 {
     neg_bytes sealed;
-    if (seal(a, seal_of_record, l->id, record, &sealed) != NULL)
+    if (neg_session_seal(a, seal_of_record, l->id, record, &sealed) != NULL)
         return 0;
     switch (neg_store_put(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), l->id, sealed,
                           l->session.idle_at + apr_time_from_sec(2),
@@ -169,24 +178,13 @@ static int keep(neg_attempt *a, const neg_live *l, neg_bytes record, int renewal
     }
 }
 
-/*
- * Of a server that is gone httpd's modules say that it has no such entry, as of one that is there:
- * only what it takes shows that the session is over.
- */
 static int remove_record(neg_attempt *a, neg_bytes id)
 {
-    static const unsigned char over[] = {0};
-    neg_bytes value = {over, sizeof(over)};
-    neg_store *store = neg_session_store_of(a);
-    apr_pool_t *p = neg_attempt_pool(a);
-    neg_store_result result = neg_store_put(store, a->r->server, p, id, value,
-                                            apr_time_now() + apr_time_from_sec(2), NEG_STORE_ANY);
+    neg_store_result result =
+        neg_store_end(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), id);
     if (result == NEG_STORE_FAILED)
         report_store(a, "the store does not answer, and a session in it goes on");
-    if (result != NEG_STORE_OK)
-        return 0;
-    neg_store_remove(store, a->r->server, p, id);
-    return 1;
+    return result == NEG_STORE_OK;
 }
 
 /* A session that ends takes its record and the client's tickets with it. */
@@ -199,16 +197,41 @@ int neg_session_forget(neg_attempt *a, const neg_live *l)
 
 /* ---- From a cookie to a session ---- */
 
+/* Its end stands beside the number, so that no store is asked for what has ended. */
+static neg_bytes write_number(apr_pool_t *p, const neg_live *l)
+{
+    neg_writer w = {p, NULL, 0, 0};
+    neg_bytes numbered;
+    neg_write_bytes(&w, l->id.data, l->id.len);
+    neg_write_be64(&w, l->session.ends);
+    numbered.data = w.data;
+    numbered.len = w.len;
+    return numbered;
+}
+
+static const char *read_number(neg_bytes numbered, neg_live *l)
+{
+    const char *error = NULL;
+    neg_reader reader = neg_reader_of(numbered, &error);
+    neg_bytes id = neg_read_bytes(&reader, NEG_SESSION_ID);
+    apr_time_t ends = neg_read_be64(&reader);
+    neg_read_end(&reader);
+    if (!error && apr_time_now() >= ends)
+        error = "it has ended";
+    if (!error)
+        l->id = id;
+    return error;
+}
+
 const char *neg_session_unseal(neg_attempt *a, const char *text, neg_live *l)
 {
-    neg_bytes sealed;
+    neg_bytes sealed, numbered;
     const char *why = *text ? neg_token_decode(neg_attempt_pool(a), text, &sealed) : "it is empty";
     memset(l, 0, sizeof(*l));
     if (why || !neg_session_store_of(a))
-        return why ? why : unseal(a, seal_of_record, no_id, sealed, &l->record);
-    if ((why = unseal(a, seal_of_id, no_id, sealed, &l->id)) != NULL)
-        return why;
-    return l->id.len == NEG_SESSION_ID ? NULL : "it is of another length";
+        return why ? why : neg_session_open_sealed(a, seal_of_record, no_id, sealed, &l->record);
+    why = neg_session_open_sealed(a, seal_of_number, no_id, sealed, &numbered);
+    return why ? why : read_number(numbered, l);
 }
 
 const char *neg_session_read(neg_attempt *a, neg_live *l)
@@ -254,8 +277,9 @@ int neg_session_save(neg_attempt *a, const neg_live *l, int renewal)
         return 0;
     if (neg_session_store_of(a) && renewal && !neg_config_cookie(a->conf).max_age)
         return 1; /* the client has it already */
-    if (seal(a, neg_session_store_of(a) ? seal_of_id : seal_of_record, no_id,
-             neg_session_store_of(a) ? l->id : record, &sealed) != NULL)
+    if (neg_session_seal(a, neg_session_store_of(a) ? seal_of_number : seal_of_record, no_id,
+                         neg_session_store_of(a) ? write_number(neg_attempt_pool(a), l) : record,
+                         &sealed) != NULL)
         return 0;
     text = encode(neg_attempt_pool(a), sealed);
     if (!fits(a, text))

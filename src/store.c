@@ -11,6 +11,9 @@
 #include "breaker.h"
 #include "negotiate.h"
 
+#define ENDED_LEN     1 /* bytes of an entry that was ended: nobody who ends some has one so short */
+#define ENDED_SECONDS 30
+
 /* What is kept over restarts. */
 typedef struct {
     ap_socache_instance_t *instance;
@@ -195,11 +198,20 @@ static neg_store_result retrieve(use *u, neg_bytes *value)
     return result_of(rv);
 }
 
+/* An entry that is there and has not been ended. */
+static neg_store_result retrieve_living(use *u, neg_bytes *value)
+{
+    neg_store_result result = retrieve(u, value);
+    return result == NEG_STORE_OK && value->len == ENDED_LEN ? NEG_STORE_NOTHING : result;
+}
+
 /* @return OK where the entry may be written, THERE or NOTHING where not, or FAILED */
 static neg_store_result look(use *u, neg_store_which which)
 {
     neg_bytes before;
-    neg_store_result found = which == NEG_STORE_ANY ? NEG_STORE_OK : retrieve(u, &before);
+    neg_store_result found = which == NEG_STORE_ANY     ? NEG_STORE_OK
+                             : which == NEG_STORE_KNOWN ? retrieve_living(u, &before)
+                                                        : retrieve(u, &before);
     if (which == NEG_STORE_NEW && found == NEG_STORE_OK)
         return NEG_STORE_THERE;
     return which == NEG_STORE_NEW && found == NEG_STORE_NOTHING ? NEG_STORE_OK : found;
@@ -210,7 +222,7 @@ neg_store_result neg_store_get(neg_store *store, server_rec *s, apr_pool_t *p, n
 {
     use u = {store, s, p, id, 0};
     neg_store_result result = begin(&u);
-    return result == NEG_STORE_OK ? end(&u, retrieve(&u, value)) : result;
+    return result == NEG_STORE_OK ? end(&u, retrieve_living(&u, value)) : result;
 }
 
 neg_store_result neg_store_put(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id,
@@ -227,12 +239,28 @@ neg_store_result neg_store_put(neg_store *store, server_rec *s, apr_pool_t *p, n
     return end(&u, result);
 }
 
-neg_store_result neg_store_remove(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id)
+static neg_store_result remove_entry(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id)
 {
     use u = {store, s, p, id, 0};
     neg_store_result result = begin(&u);
-    return result == NEG_STORE_OK
-               ? end(&u, result_of(store->provider->remove(store->instance, s, id.data,
-                                                           (unsigned int)id.len, p)))
-               : result;
+    if (result != NEG_STORE_OK)
+        return result;
+    result =
+        result_of(store->provider->remove(store->instance, s, id.data, (unsigned int)id.len, p));
+    return end(&u, result == NEG_STORE_NOTHING ? NEG_STORE_OK : result);
+}
+
+/*
+ * Of a server that is gone httpd's modules say that it has no such entry, as of one that is there:
+ * only what it takes shows that the entry is over.  The mark stays until what was under way has
+ * ended, too.
+ */
+neg_store_result neg_store_end(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id)
+{
+    static const unsigned char mark[ENDED_LEN] = {0};
+    neg_bytes value = {mark, sizeof(mark)};
+    if (neg_store_is_local(store))
+        return remove_entry(store, s, p, id);
+    return neg_store_put(store, s, p, id, value, apr_time_now() + apr_time_from_sec(ENDED_SECONDS),
+                         NEG_STORE_ANY);
 }

@@ -37,7 +37,7 @@ typedef enum {
 typedef enum {
     NEG_STORE_ANY,
     NEG_STORE_NEW,  /**< none is there: else THERE */
-    NEG_STORE_KNOWN /**< one is there: else NOTHING */
+    NEG_STORE_KNOWN /**< one is there, and not ended: else NOTHING */
 } neg_store_which;
 
 /** From "provider" or "provider:arguments".  @return NULL, or what is wrong, after "Directive: " */
@@ -68,6 +68,11 @@ neg_store_result neg_store_get(neg_store *store, server_rec *s, apr_pool_t *p, n
  * instant may both be told that an entry is new, or known. */
 neg_store_result neg_store_put(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id,
                                neg_bytes value, apr_time_t expiry, neg_store_which which);
-neg_store_result neg_store_remove(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id);
+/**
+ * Ends an entry: neither get nor NEG_STORE_KNOWN finds it any more, whatever is under way at another
+ * node.
+ * @return OK only where that is certain
+ */
+neg_store_result neg_store_end(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id);
 
 #endif

@@ -658,6 +658,6 @@ for my $name (@names) {
         local $/;
         $known{$_} = 1 for <$in> =~ /\bAP_INIT_\w+\(\s*"(\w+)"/g;
     }
-    ok delete $known{$_}, "$_ is looked at" for qw(AuthType AuthBasicProvider Require);
+    ok delete $known{$_}, "$_ is looked at" for qw(AuthType AuthBasicProvider Require SetHandler);
     is_deeply [ sort grep { !/Session/ } keys %known ], \@names, 'every directive is in the table of this test, or in t/session.t';
 }

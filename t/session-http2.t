@@ -14,7 +14,7 @@ use constant STREAMS => 40;
 
 plan skip_all => 'mod_http2 wants another MPM than prefork' if mpm() eq 'prefork';
 plan skip_all => 'Protocol::HTTP2 is missing (Debian: libprotocol-http2-perl)' if !NegTest::H2::is_available();
-plan tests => 12;
+plan tests => 13;
 
 my $tls_port = free_port();
 my $ca_file  = stage_dir() . '/tls/ca.crt';
@@ -71,6 +71,7 @@ my @both = $h2->streams([ '/tls-only/env.pl', Cookie => $cookie{alice}, token('b
 is_deeply [ map { user($_) } @both ], [ 'bob@EXAMPLE.TEST', 'alice@EXAMPLE.TEST' ], 'a token wins over a cookie, on its stream';
 is user($h2->get('/tls-only/env.pl')), 401, 'the connection keeps nobody';
 is user($h2->get('/tls-only/env.pl', Cookie => 'a=1', Cookie => $cookie{alice})), 'alice@EXAMPLE.TEST', 'a cookie in a field of its own';
+is $h2->get('/tls-only/env.pl', Cookie => 'a=1', Cookie => $cookie{alice})->env->{HTTP_COOKIE}, 'a=1', '... which applications do not see';
 is user($h2->get('/tls-only/env.pl', Via => '1.1 proxy', Cookie => $cookie{alice})), 'alice@EXAMPLE.TEST', 'behind a proxy, too';
 
 my $clear = http(port => $server->port);

@@ -302,7 +302,7 @@ for my $who ('bob', $no_pkinit ? () : 'dora') {
     }
     $r = fetch('/error-page/env.pl', 'bob');
     is $r->status, 403, 'denied, with a page of its own';
-    is $r->env->{TICKET_INDICATORS}, undef, '... in which nothing of the ticket is left';
+    is_deeply [ grep { /TICKET_INDICATORS/ } keys %{ $r->env } ], [], '... in which nothing of the ticket is left';
     $r = fetch('/error-strong/missing', 'bob');
     is_deeply [ $r->status, scalar grep { $_ eq 'Negotiate' } $r->challenges ], [ 404, 0 ], 'an ErrorDocument that wants more: not shown, nobody asked';
     unlike $r->body, qr/GSS_NAME=/, '... not at all';

@@ -7,11 +7,11 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-/* One cookie of a header, with the separator behind it. */
+/* One cookie of a header: what stands between two semicolons. */
 typedef struct {
     const char *name, *value; /* where they begin */
     apr_size_t name_len, value_len;
-    const char *end; /* where the next begins, or the header's NUL */
+    const char *next; /* where the next begins, or the header's NUL */
 } pair;
 
 static int is_blank(char c)
@@ -19,19 +19,11 @@ static int is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Cookies stand between semicolons; httpd joins several Cookie lines with commas. */
-static int next_pair(const char *at, pair *found)
+/* The name and the value between two places, without the blanks around them. */
+static void read_pair(const char *at, const char *stop, pair *found)
 {
-    const char *stop, *equals;
+    const char *equals;
 
-    if (*at == '\0') {
-        return 0;
-    }
-    stop = at + strcspn(at, ";,");
-    found->end = *stop ? stop + 1 : stop;
-    while (is_blank(*found->end)) {
-        found->end++;
-    }
     while (at < stop && is_blank(*at)) {
         at++;
     }
@@ -50,6 +42,22 @@ static int next_pair(const char *at, pair *found)
         found->value++;
         found->value_len--;
     }
+}
+
+/*
+ * Semicolons alone stand between cookies.  httpd joins several Cookie lines with a comma, but one
+ * may as well be part of a value, and then whoever may set a cookie of any name would set all.
+ */
+static int next_pair(const char *at, pair *found)
+{
+    const char *stop;
+
+    if (*at == '\0') {
+        return 0;
+    }
+    stop = at + strcspn(at, ";");
+    read_pair(at, stop, found);
+    found->next = stop + strspn(stop, "; \t");
     return 1;
 }
 
@@ -62,7 +70,7 @@ const char *neg_cookie_find(apr_pool_t *p, const char *header, const char *name,
 {
     pair cookie;
 
-    for (; next_pair(header, &cookie); header = cookie.end) {
+    for (; next_pair(header, &cookie); header = cookie.next) {
         if (is_named(&cookie, name) && nth-- == 0) {
             return apr_pstrmemdup(p, cookie.value, cookie.value_len);
         }
@@ -70,7 +78,7 @@ const char *neg_cookie_find(apr_pool_t *p, const char *header, const char *name,
     return NULL;
 }
 
-static int is_ours(const pair *cookie)
+static int is_of_our_making(const pair *cookie)
 {
     const char *s = cookie->name;
     const char *end = s + cookie->name_len;
@@ -92,23 +100,55 @@ static int is_ours(const pair *cookie)
     return 1;
 }
 
-const char *neg_cookie_strip(apr_pool_t *p, const char *header, const char *name)
+static int is_any(const pair *cookie, const char *const *names)
+{
+    for (; *names; names++) {
+        if (is_named(cookie, *names)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Others may split at commas, as httpd joins lines: they must not find there what is to be hidden.
+ */
+static int has_ours(const pair *cookie, const char *const *names)
+{
+    const char *at = cookie->name;
+    const char *end = cookie->value + cookie->value_len;
+    pair part;
+
+    for (;;) {
+        const char *comma = memchr(at, ',', (apr_size_t)(end - at));
+
+        read_pair(at, comma ? comma : end, &part);
+        if (is_of_our_making(&part) || is_any(&part, names)) {
+            return 1;
+        }
+        if (!comma) {
+            return 0;
+        }
+        at = comma + 1;
+    }
+}
+
+const char *neg_cookie_strip(apr_pool_t *p, const char *header, const char *const *names)
 {
     apr_size_t len = 0;
     char *kept = apr_palloc(p, strlen(header) + 1);
     const char *at = header;
     pair cookie;
 
-    for (; next_pair(at, &cookie); at = cookie.end) {
-        if (!is_ours(&cookie) && !(name && is_named(&cookie, name))) {
-            memcpy(kept + len, at, (apr_size_t)(cookie.end - at));
-            len += (apr_size_t)(cookie.end - at);
+    for (; next_pair(at, &cookie); at = cookie.next) {
+        if (!has_ours(&cookie, names)) {
+            memcpy(kept + len, at, (apr_size_t)(cookie.next - at));
+            len += (apr_size_t)(cookie.next - at);
         }
     }
     if (len == strlen(header)) {
         return header;
     }
-    while (len > 0 && strchr(";, \t", kept[len - 1])) {
+    while (len > 0 && strchr("; \t", kept[len - 1])) {
         len--;
     }
     kept[len] = '\0';

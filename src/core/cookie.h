@@ -6,18 +6,19 @@
 
 /**
  * The value of the cookie of that name, the nth (from 0) if there are several; names are compared
- * exactly.
+ * exactly.  Cookies stand between semicolons alone.
  * @return it in p, or NULL
  */
 const char *neg_cookie_find(apr_pool_t *p, const char *header, const char *name, int nth);
 
 /**
- * The header without the cookies of that name, and without those whose names are of our own making;
- * all else stays as it is.
- * @param name may be NULL
+ * The header without the cookies of those names, and without those whose names are of our own
+ * making; all else stays as it is.  A cookie with such a name behind a comma of its value goes
+ * whole.
+ * @param names ended by NULL
  * @return header itself when nothing had to go; NULL when nothing is left; else a text in p
  */
-const char *neg_cookie_strip(apr_pool_t *p, const char *header, const char *name);
+const char *neg_cookie_strip(apr_pool_t *p, const char *header, const char *const *names);
 
 /** Names of our own making: these words, then eight hexadecimal digits. */
 #define NEG_COOKIE_PREFIX "negotiate_"

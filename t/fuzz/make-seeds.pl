@@ -110,6 +110,7 @@ my %seeds = (
         'one'   => 'n=1',
         'ours'  => 'a=1; negotiate_0123abcd=x; b=2',
         'host'  => '__Host-negotiate_0123abcd=x, n=2',
+        'comma' => 'a=1,n=2; negotiate_0123abcd=x,__Host-b=3; c=4,d',
         'mixed' => " a = \"1\" ;; n = x;b",
     },
     ntlm => {

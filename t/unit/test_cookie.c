@@ -2,6 +2,9 @@
 
 #include "cookie.h"
 
+static const char *const n[] = {"n", NULL};
+static const char *const none[] = {NULL};
+
 static void finds(const char *header, const char *value)
 {
     assert_string_equal(neg_cookie_find(pool, header, "n", 0), value);
@@ -15,7 +18,7 @@ static void finds_cookies(void **state)
     finds("n=1; a=2", "1");
     finds("a=2;n=1;b=3", "1");
     finds(" \tn = 1 ;", "1");
-    finds("a=2, n=1", "1"); /* two lines that httpd has joined */
+    finds("n=1, a=2; n=3", "1, a=2"); /* a comma is part of a value */
     finds("n=a==; n=2", "a==");
     finds("n=", "");
     finds("n", "");
@@ -30,13 +33,15 @@ static void names_compare_exactly(void **state)
     assert_null(neg_cookie_find(pool, "N=1", "n", 0));
     assert_null(neg_cookie_find(pool, "nn=1; xn=1; n2=1; =n", "n", 0));
     assert_null(neg_cookie_find(pool, "a=n=1", "n", 0));
+    assert_null(neg_cookie_find(pool, "a=2,n=1", "n", 0)); /* nor does one begin another */
+    assert_null(neg_cookie_find(pool, "a=2, n=1", "n", 0));
     assert_null(neg_cookie_find(pool, "n=1", "n", 1));
-    assert_null(neg_cookie_find(pool, ";;,, ;", "n", 0));
+    assert_null(neg_cookie_find(pool, ";;, ;", "n", 0));
 }
 
 static void strips(const char *header, const char *rest)
 {
-    const char *got = neg_cookie_strip(pool, header, "n");
+    const char *got = neg_cookie_strip(pool, header, n);
 
     if (rest) {
         assert_string_equal(got, rest);
@@ -56,6 +61,12 @@ static void takes_ours_out(void **state)
     strips("negotiate_0123abcd=x; a=1", "a=1");
     strips("a=1; __Host-negotiate_0123abcd=x", "a=1");
     strips("n=1; negotiate_01234567=x;", NULL);
+    strips("b=1,c; n=1", "b=1,c");
+    /* whole, so that what was part of a value does not become a cookie */
+    strips("negotiate_01234567=x,__Host-a=2; b=1", "b=1");
+    strips("a=1,n=2; __Host-b=3; c=4", "__Host-b=3; c=4");
+    strips("a=1 , __Host-negotiate_01234567 = x,c", NULL);
+    strips("a=1,n", NULL);
 }
 
 static void leaves_the_others(void **state)
@@ -70,13 +81,14 @@ static void leaves_the_others(void **state)
         "xnegotiate_01234567=x",
         "__Host-__Host-negotiate_01234567=x",
         "a=negotiate_01234567",
+        "a=1,b=n=2,,nn=3,",
     };
     size_t i;
 
     (void)state;
     for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
-        assert_ptr_equal(neg_cookie_strip(pool, headers[i], "n"), headers[i]);
-        assert_ptr_equal(neg_cookie_strip(pool, headers[i], NULL), headers[i]);
+        assert_ptr_equal(neg_cookie_strip(pool, headers[i], n), headers[i]);
+        assert_ptr_equal(neg_cookie_strip(pool, headers[i], none), headers[i]);
     }
 }
 
@@ -103,7 +115,7 @@ static void does_not_read_past_the_end(void **state)
         memcpy(prefix, header, len);
         prefix[len] = '\0';
         (void)neg_cookie_find(pool, prefix, "n", 0);
-        (void)neg_cookie_strip(pool, prefix, "n");
+        (void)neg_cookie_strip(pool, prefix, n);
         free(prefix);
     }
 }
