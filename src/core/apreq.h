@@ -1,6 +1,7 @@
 /**
  * The Kerberos AP exchange, as far as it can be read without a key, and the one field of the
- * decrypted Authenticator that explains a refusal.  Used for explanations, never for decisions.
+ * decrypted Authenticator that explains a refusal.  It explains refusals, tells used authenticators
+ * apart, and finds the key to try; whether a client is let in, GSSAPI decides.
  */
 #ifndef NEG_CORE_APREQ_H
 #define NEG_CORE_APREQ_H

@@ -67,6 +67,8 @@ struct neg_sealer *neg_worker_sealer(neg_worker *worker);
 
 /** Tolerated clock skew; acceptors report lifetimes that are longer by this much. */
 apr_time_t neg_worker_clockskew(neg_worker *worker);
+/** The same where there is no worker. */
+apr_time_t neg_clockskew_configured(void);
 
 /**
  * The tls-server-end-point of a certificate (core/binding.h), computed once per thread and
@@ -78,6 +80,34 @@ const char *neg_worker_end_point(neg_worker *worker, apr_pool_t *p, const char *
 
 /** @return the default realm, or NULL when krb5.conf names none; allocated in p. */
 const char *neg_worker_default_realm(neg_worker *worker, apr_pool_t *p);
+
+/**
+ * This thread's credential for the one key that an AP-REQ was made with, if the keytab is a file at
+ * rest that has it and the acceptor takes it; else GSS_C_NO_CREDENTIAL: ask
+ * neg_worker_credential().
+ */
+gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
+                                        const neg_acceptor *acceptor, neg_bytes ap_req,
+                                        apr_time_t now);
+
+/** Acquires for the principal in acceptor->acceptor; GSS_C_NO_CREDENTIAL when that fails. */
+gss_cred_id_t neg_acceptor_acquire_principal(const neg_acceptor *acceptor);
+
+/* ---- keyring.c: the keys of a keytab, in memory ---- */
+
+typedef struct neg_keyring neg_keyring;
+
+/** One for a thread and a file; empty, and emptied again when p ends. */
+neg_keyring *neg_keyring_create(apr_pool_t *p, const char *path);
+
+/**
+ * The credential for a ticket, or GSS_C_NO_CREDENTIAL where the ordinary one has to do; it stays
+ * the ring's until the file has changed, which is looked for at each call.
+ * @param ticket the Ticket (RFC 4120 section 5.3) in DER
+ */
+gss_cred_id_t neg_keyring_credential(neg_keyring *ring, apr_pool_t *p, krb5_context krb5,
+                                     const neg_acceptor *acceptor, neg_bytes ticket,
+                                     apr_time_t now);
 
 /* ---- handshake.c: one leg ---- */
 
