@@ -73,9 +73,9 @@ neg_exchange *neg_attempt_exchange(request_rec *r)
 static const char *space_of(request_rec *r, apr_pool_t *p)
 {
     const char *name = ap_auth_name(r);
-    return apr_psprintf(p, "%s://%s:%u %s",
-                        r->proxyreq == PROXYREQ_PROXY ? "proxy" : ap_http_scheme(r),
-                        r->server->server_hostname, (unsigned)r->server->port, name ? name : "");
+    return apr_pstrcat(p, r->proxyreq == PROXYREQ_PROXY ? "proxy" : ap_http_scheme(r), "://",
+                       r->server->server_hostname, ":", apr_itoa(p, r->server->port), " ",
+                       name ? name : "", NULL);
 }
 
 neg_attempt *neg_attempt_create(request_rec *r)
