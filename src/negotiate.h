@@ -287,7 +287,7 @@ apr_uint32_t *neg_conn_count_create(const server_rec *servers);
 int neg_conn_hold(const neg_attempt *a, neg_context *context);
 /** Takes a half-open context out, if begun with this space, acceptor and channel; else NULL. */
 neg_context *neg_conn_take(const neg_attempt *a);
-/** Forgets everything and gives the pool that the next identity will live in; remember follows. */
+/** Forgets everything and gives a pool for what belongs to the next identity; remember follows. */
 apr_pool_t *neg_conn_renew(const neg_attempt *a);
 void neg_conn_remember(const neg_attempt *a);
 void neg_conn_forget(const request_rec *r);

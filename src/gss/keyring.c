@@ -135,7 +135,7 @@ static int same_file(const struct stat *a, const struct stat *b)
 
 static int is_at_rest(const struct stat *file, apr_time_t now)
 {
-    return apr_time_from_sec(file->st_ctim.tv_sec) + REST < now;
+    return apr_time_from_sec(file->st_ctim.tv_sec) + file->st_ctim.tv_nsec / 1000 + REST < now;
 }
 
 neg_keyring *neg_keyring_create(apr_pool_t *p, const char *path)
