@@ -38,4 +38,7 @@ const char *neg_authorize_text(request_rec *r, const neg_word *word);
 /** The rule denied, and a newer ticket of the same client might satisfy it. */
 void neg_authorize_note_lacking(request_rec *r);
 
+/** Require pac-group: see membership.c. */
+extern const authz_provider neg_membership_provider;
+
 #endif

@@ -14,6 +14,8 @@ use NegTest::Spnego qw(neg_token_init KRB5);
 
 use constant SECONDS => 60;
 
+plan skip_all => 'it is the same with every MPM' if mpm() eq 'prefork';
+
 my %program = (chromium => find_program('chromium'), firefox => find_program('firefox-esr', 'firefox'));
 my @browsers = grep { $program{$_} } sort keys %program;
 
@@ -22,7 +24,7 @@ plan skip_all => 'certutil is missing (Debian: libnss3-tools)' if !find_program(
 
 my %port = map { $_ => free_port() } qw(h2 h1);
 my $lua  = apxs('LIBEXECDIR') . '/mod_lua.so';
-my $has_lua = -e $lua && mpm() ne 'prefork';
+my $has_lua = -e $lua;
 
 # /two: as if the browser's first token on HTTP/2 asked for a second leg. It sends none there
 # before it is asked, so one is put in its place.
@@ -164,7 +166,6 @@ for my $browser (@browsers) {
         my ($what, $host, $path) = @$case;
       SKIP: {
             skip 'there is no mod_lua', 3 if $path eq '/two/' && !$has_lua;
-            skip 'there is no HTTP/2 with prefork', 3 if $host eq 'h2' && mpm() eq 'prefork';
             # The page's script is asked for by a browser that shows the page.
             my $end = qr{^(\S+) 200 alice\@EXAMPLE\.TEST \Q$path\Eafter\.js$}m;
             my ($r, $seen);

@@ -332,7 +332,9 @@ subtest 'never longer than the ticket' => sub {
     my $soon = $short->{end} - time;
     is user($short->{first}), $ALICE, 'a ticket of a few seconds';
     cmp_ok $soon, '<', 8, '... which ends soon';
-    is $short->{first}->env->{GSS_SESSION_EXPIRATION}, $short->{end}, '... at GSS_SESSION_EXPIRATION';
+    # The library tells how many seconds are left; when a second ends while it counts, one is lost.
+    my $early = $short->{end} - $short->{first}->env->{GSS_SESSION_EXPIRATION};
+    ok $early == 0 || $early == 1, '... at GSS_SESSION_EXPIRATION';
     SKIP: {
         skip 'too slow to see it before its end', 1 if $soon < 1;
         is user($http->get(env_of('a'))), $ALICE, '... the connection keeps it';

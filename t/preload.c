@@ -1,6 +1,6 @@
 /*
  * LD_PRELOADed into an httpd under test (t/faults.t): a clock that is stepped, memory that runs out
- * in the Kerberos libraries, and how much is in use. The test says what happens in a file that is
+ * in the Kerberos libraries, how much is in use, and how many names are looked up. The test says what happens in a file that is
  * mapped here, in the parent, so that its children see it too.
  */
 #define _GNU_SOURCE
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <netdb.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct control {
     uint32_t calls, failed;
     uint32_t ask; /* a process that is to tell its heap, once */
     uint64_t heap;
+    uint64_t lookups; /* of names, in the DNS or wherever */
 };
 
 static struct control *control;
@@ -87,6 +89,19 @@ time_t time(time_t *result)
     if (result)
         *result = ts.tv_sec;
     return ts.tv_sec;
+}
+
+/* ---- Names ---- */
+
+int getaddrinfo(const char *restrict node, const char *restrict service,
+                const struct addrinfo *restrict hints, struct addrinfo **restrict result)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    real = (int (*)(const char *, const char *, const struct addrinfo *, struct addrinfo **))dlsym(
+        RTLD_NEXT, "getaddrinfo");
+    if (control)
+        __atomic_fetch_add(&control->lookups, 1, __ATOMIC_RELAXED);
+    return real(node, service, hints, result);
 }
 
 /* ---- Memory ---- */

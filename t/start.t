@@ -9,11 +9,13 @@ use POSIX ();
 
 use Apache::Test qw(-withtestmore);
 use NegTest;
-use NegTest::Httpd 'httpd_user';
+use NegTest::Httpd qw(httpd_user mpm);
 use NegTest::Keytab qw(write_keytab entry AES128);
 use NegTest::Stage;
 
-plan tests => 132;
+plan skip_all => 'it is the same with every MPM' if mpm() eq 'prefork';
+
+plan tests => 135;
 
 my $root = $> == 0;
 my $user = httpd_user() || getpwuid $>;
@@ -335,7 +337,7 @@ CONF
     like $at{'/outer'}, qr{^ +host/localhost\@EXAMPLE\.TEST kvno 3 \S+ \(does not accept here\)$}m,
       '... and which do not serve';
     my %unset = (
-        attributes => 'off', passwords => 'off', realms => 'default', enterprise => 'Off', session => 'Off',
+        attributes => 'off', groups => 'off', passwords => 'off', realms => 'default', enterprise => 'Off', session => 'Off',
         timeouts => 'idle 1800 s, absolute 36000 s', cookie => '(default name); Path=/; HttpOnly; SameSite=Lax',
     );
     my %policy = (
@@ -361,6 +363,15 @@ CONF
     my $broken = server(conf => location('/x'), env => { KRB5_KTNAME => "FILE:$dir/none.keytab" });
     my $said = $broken->dump('NEGOTIATE');
     ok !$said->{ok} && $said->{output} =~ /none\.keytab does not exist/, '... nor does a broken one dump without a word';
+}
+
+# --- backends ------------------------------------------------------------------
+
+{
+    my $server = server(conf => location('/x', "AuthNegotiateKeytab $dir/http.keytab", 'AuthNegotiateProxyService HTTP'));
+    my $file   = $server->dir . '/httpd.conf';
+    run([ qw(sed -i), '/^LoadModule proxy_/d', $file ]);
+    stops_check('a backend without mod_proxy', $server, qr/AuthNegotiateProxyService \(in \/x, /, qr/mod_proxy is not loaded/, qr/LoadModule proxy_module/);
 }
 
 # --- restarts ----------------------------------------------------------------

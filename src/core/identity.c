@@ -42,13 +42,14 @@ static apr_array_header_t *put_array(block *b, const apr_array_header_t *from)
     return copy;
 }
 
-static const apr_array_header_t *put_strings(block *b, const apr_array_header_t *from)
+static const neg_sids *put_sids(block *b, const neg_sids *from)
 {
-    apr_array_header_t *copy = from ? put_array(b, from) : NULL;
-    for (int i = 0; from && i < from->nelts; i++) {
-        const char *text = put_text(b, APR_ARRAY_IDX(from, i, const char *));
-        if (copy)
-            APR_ARRAY_IDX(copy, i, const char *) = text;
+    neg_sids *copy = from ? put_aligned(b, from, sizeof(*from)) : NULL;
+    unsigned char *bytes = from ? put_bytes(b, from->bytes.data, from->bytes.len) : NULL;
+    if (copy) {
+        copy->bytes.pool = NULL; /* it cannot grow either */
+        copy->bytes.data = bytes;
+        copy->bytes.room = copy->bytes.len;
     }
     return copy;
 }
@@ -83,7 +84,8 @@ static neg_identity *put_identity(block *b, const neg_identity *identity)
     neg_identity *place = put_aligned(b, identity, sizeof(*identity));
     neg_identity copy = *identity;
     copy.attributes = put_attributes(b, identity->attributes);
-    copy.groups = put_strings(b, identity->groups);
+    copy.groups = put_sids(b, identity->groups);
+    copy.deny_only = put_sids(b, identity->deny_only);
     copy.space = put_text(b, identity->space);
     copy.principal = put_text(b, identity->principal);
     copy.name = put_text(b, identity->name);
@@ -96,8 +98,10 @@ static neg_identity *put_identity(block *b, const neg_identity *identity)
     copy.account = put_text(b, identity->account);
     copy.upn = put_text(b, identity->upn);
     copy.sid = put_text(b, identity->sid);
+    copy.pac_unknown = put_text(b, identity->pac_unknown);
     copy.ccache_dir = put_text(b, identity->ccache_dir);
     copy.ccache = put_text(b, identity->ccache);
+    copy.proof = put_text(b, identity->proof);
     if (place)
         *place = copy;
     return place;

@@ -7,9 +7,9 @@
 #include <gssapi/gssapi_krb5.h>
 #include <profile.h>
 
-#include "apreq.h"
 #include "binding.h"
 #include "gss.h"
+#include "keyring.h"
 #include "seal.h"
 
 /* An AuthNegotiateAcceptor expression may follow the Host header; only names that have a key get
@@ -29,7 +29,7 @@ struct neg_worker {
     apr_pool_t *pool;
     krb5_context krb5;       /* also keeps the parsed krb5.conf alive for GSSAPI's own contexts */
     apr_hash_t *credentials; /* neg_acceptor_key() -> gss_cred_id_t */
-    apr_hash_t *keyrings;    /* a neg_acceptor's keytab -> neg_keyring */
+    neg_keyrings *keyrings;
     apr_hash_t *end_points;  /* PEM of a certificate -> neg_bytes * */
     neg_sealer *sealer;      /* of session cookies; NULL until it is used */
     apr_time_t clockskew;
@@ -118,7 +118,7 @@ static neg_worker *create_worker(void)
     }
     apr_pool_cleanup_register(pool, worker->krb5, free_krb5, apr_pool_cleanup_null);
     worker->credentials = apr_hash_make(pool);
-    worker->keyrings = apr_hash_make(pool);
+    worker->keyrings = neg_keyrings_create(pool);
     worker->end_points = apr_hash_make(pool);
     worker->clockskew = read_clockskew(worker->krb5);
     return worker;
@@ -143,6 +143,11 @@ neg_worker *neg_worker_get(neg_workers *workers)
         return NULL;
     }
     return worker;
+}
+
+neg_keyrings *neg_worker_keyrings(neg_worker *worker)
+{
+    return worker->keyrings;
 }
 
 krb5_context neg_worker_krb5(neg_worker *worker)
@@ -323,9 +328,26 @@ gss_cred_id_t neg_acceptor_acquire_principal(const neg_acceptor *acceptor)
     return cred;
 }
 
+/*
+ * Asked before a name that the client may have made up goes to GSSAPI, which may look it up in the
+ * DNS: whoever owns the name's zone would decide for how long.  Of a keytab that cannot be read
+ * GSSAPI tells.
+ */
+static int has_key_for(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor)
+{
+    apr_array_header_t *entries;
+    if (neg_keytab_list(p, worker->krb5, acceptor->keytab, &entries) != NULL)
+        return 1;
+    for (int i = 0; i < entries->nelts; i++)
+        if (neg_keytab_serves(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal,
+                              acceptor->acceptor))
+            return 1;
+    return 0;
+}
+
 /* What acquiring says of a keytab is seldom the reason; reading the keytab is. */
 static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor,
-                            OM_uint32 major, OM_uint32 minor, neg_failure *failure)
+                            const char *says, neg_failure *failure)
 {
     apr_array_header_t *entries;
     const char *keytab =
@@ -338,10 +360,8 @@ static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_accepto
     else
         failure->text = apr_psprintf(
             p,
-            "no key in the keytab %s may accept for AuthNegotiateAcceptor %s; it has keys of %s "
-            "(GSSAPI says: %s)",
-            keytab, acceptor->acceptor, neg_keytab_principals(p, entries, 8),
-            neg_status_text(p, major, minor, &neg_oid_krb5));
+            "no key in the keytab %s may accept for AuthNegotiateAcceptor %s; it has keys of %s%s",
+            keytab, acceptor->acceptor, neg_keytab_principals(p, entries, 8), says);
 }
 
 gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor,
@@ -354,9 +374,16 @@ gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg
 
     if (cred)
         return cred;
+    if (acceptor->by_request && !has_key_for(worker, p, acceptor)) {
+        explain_acquire(worker, p, acceptor, "", failure);
+        return GSS_C_NO_CREDENTIAL;
+    }
     major = acquire(&minor, acceptor, &cred);
     if (GSS_ERROR(major)) {
-        explain_acquire(worker, p, acceptor, major, minor, failure);
+        explain_acquire(worker, p, acceptor,
+                        apr_psprintf(p, " (GSSAPI says: %s)",
+                                     neg_status_text(p, major, minor, &neg_oid_krb5)),
+                        failure);
         return GSS_C_NO_CREDENTIAL;
     }
     cached = apr_hash_count(worker->credentials) < CREDENTIALS_MAX;
@@ -366,33 +393,4 @@ gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg
         apr_hash_set(worker->credentials, apr_pstrdup(worker->pool, key), APR_HASH_KEY_STRING,
                      cred);
     return cred;
-}
-
-static neg_keyring *keyring_of(neg_worker *worker, apr_pool_t *p, const char *keytab)
-{
-    const char *key = keytab ? keytab : "";
-    neg_keyring *ring = apr_hash_get(worker->keyrings, key, APR_HASH_KEY_STRING);
-    const char *path;
-    if (ring)
-        return ring;
-    path = neg_keytab_path(keytab ? keytab : neg_keytab_default_name(p, worker->krb5));
-    if (!path)
-        return NULL;
-    ring = neg_keyring_create(worker->pool, path);
-    apr_hash_set(worker->keyrings, apr_pstrdup(worker->pool, key), APR_HASH_KEY_STRING, ring);
-    return ring;
-}
-
-gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
-                                        const neg_acceptor *acceptor, neg_bytes ap_req,
-                                        apr_time_t now)
-{
-    neg_keyring *ring;
-    neg_ap_req parsed;
-    if (acceptor->mechs != NEG_MECH_KRB5 || strchr(acceptor->acceptor, '@') ||
-        neg_ap_req_parse(ap_req, &parsed) != NULL)
-        return GSS_C_NO_CREDENTIAL;
-    if (!(ring = keyring_of(worker, p, acceptor->keytab)))
-        return GSS_C_NO_CREDENTIAL;
-    return neg_keyring_credential(ring, p, worker->krb5, acceptor, parsed.ticket, now);
 }

@@ -15,7 +15,8 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "gss.h"
+#include "apreq.h"
+#include "keyring.h"
 
 /* A file that was written twice within its clock's tick looks the same: it has to come to rest. */
 #define REST apr_time_from_sec(2)
@@ -27,14 +28,14 @@ typedef struct {
     krb5_enctype enctype;
 } key_label;
 
-struct neg_keyring {
+typedef struct {
     apr_pool_t *pool; /* of what follows; cleared when the file has changed */
     const char *path;
     struct stat file;
     const char *memory;         /* MEMORY:name */
     apr_array_header_t *labels; /* of key_label; NULL when nothing was read */
     apr_hash_t *credentials;    /* neg_acceptor_key() -> gss_cred_id_t */
-};
+} keyring;
 
 typedef struct {
     krb5_context krb5;
@@ -71,7 +72,7 @@ static krb5_keytab open_in(apr_pool_t *p, krb5_context krb5, const char *name)
     return opened->keytab;
 }
 
-static int add_label(neg_keyring *ring, krb5_context krb5, const krb5_keytab_entry *entry)
+static int add_label(keyring *ring, krb5_context krb5, const krb5_keytab_entry *entry)
 {
     key_label *label = apr_array_push(ring->labels);
     owned_principal *owned = apr_palloc(ring->pool, sizeof(*owned));
@@ -90,7 +91,7 @@ static int add_label(neg_keyring *ring, krb5_context krb5, const krb5_keytab_ent
     return 0;
 }
 
-static int copy_keys(neg_keyring *ring, krb5_context krb5, krb5_keytab from, krb5_keytab to)
+static int copy_keys(keyring *ring, krb5_context krb5, krb5_keytab from, krb5_keytab to)
 {
     krb5_keytab_entry entry;
     krb5_kt_cursor cursor;
@@ -107,7 +108,7 @@ static int copy_keys(neg_keyring *ring, krb5_context krb5, krb5_keytab from, krb
 }
 
 /* All or nothing. */
-static void read_keys(neg_keyring *ring, krb5_context krb5)
+static void read_keys(keyring *ring, krb5_context krb5)
 {
     apr_pool_t *scratch;
     krb5_keytab from, to;
@@ -138,16 +139,16 @@ static int is_at_rest(const struct stat *file, apr_time_t now)
     return apr_time_from_sec(file->st_ctim.tv_sec) + file->st_ctim.tv_nsec / 1000 + REST < now;
 }
 
-neg_keyring *neg_keyring_create(apr_pool_t *p, const char *path)
+static keyring *create_ring(apr_pool_t *p, const char *path)
 {
-    neg_keyring *ring = apr_pcalloc(p, sizeof(*ring));
+    keyring *ring = apr_pcalloc(p, sizeof(*ring));
     ring->path = apr_pstrdup(p, path);
     apr_pool_create(&ring->pool, p);
     return ring;
 }
 
 /* @return whether the ring has what is in the file now */
-static int renew(neg_keyring *ring, krb5_context krb5, apr_time_t now)
+static int renew(keyring *ring, krb5_context krb5, apr_time_t now)
 {
     struct stat file;
     int there = stat(ring->path, &file) == 0;
@@ -175,7 +176,7 @@ static int may_accept(krb5_const_principal principal, const char *acceptor)
 }
 
 /* Where two keys have one label the library must try both, which it does not for a name. */
-static const char *find_name(const neg_keyring *ring, krb5_context krb5, const krb5_ticket *ticket,
+static const char *find_name(const keyring *ring, krb5_context krb5, const krb5_ticket *ticket,
                              const char *acceptor)
 {
     const key_label *found = NULL;
@@ -191,7 +192,7 @@ static const char *find_name(const neg_keyring *ring, krb5_context krb5, const k
     return found && may_accept(found->principal, acceptor) ? found->name : NULL;
 }
 
-static gss_cred_id_t credential_of(neg_keyring *ring, apr_pool_t *p, const neg_acceptor *acceptor)
+static gss_cred_id_t credential_of(keyring *ring, apr_pool_t *p, const neg_acceptor *acceptor)
 {
     const char *key = neg_acceptor_key(p, acceptor);
     gss_cred_id_t cred = apr_hash_get(ring->credentials, key, APR_HASH_KEY_STRING);
@@ -202,8 +203,8 @@ static gss_cred_id_t credential_of(neg_keyring *ring, apr_pool_t *p, const neg_a
     return cred;
 }
 
-gss_cred_id_t neg_keyring_credential(neg_keyring *ring, apr_pool_t *p, krb5_context krb5,
-                                     const neg_acceptor *acceptor, neg_bytes ticket, apr_time_t now)
+static gss_cred_id_t credential_for(keyring *ring, apr_pool_t *p, krb5_context krb5,
+                                    const neg_acceptor *acceptor, neg_bytes ticket, apr_time_t now)
 {
     krb5_data der = {0, (unsigned)ticket.len, (char *)ticket.data};
     krb5_ticket *decoded;
@@ -214,4 +215,49 @@ gss_cred_id_t neg_keyring_credential(neg_keyring *ring, apr_pool_t *p, krb5_cont
     krb5_free_ticket(krb5, decoded);
     named.keytab = ring->memory;
     return named.acceptor ? credential_of(ring, p, &named) : GSS_C_NO_CREDENTIAL;
+}
+
+/* ---- All of a thread ---- */
+
+struct neg_keyrings {
+    apr_pool_t *pool;
+    apr_hash_t *rings; /* a neg_acceptor's keytab -> keyring */
+};
+
+neg_keyrings *neg_keyrings_create(apr_pool_t *p)
+{
+    neg_keyrings *all = apr_palloc(p, sizeof(*all));
+    all->pool = p;
+    all->rings = apr_hash_make(p);
+    return all;
+}
+
+static keyring *find_ring(neg_worker *worker, apr_pool_t *p, const char *keytab)
+{
+    neg_keyrings *all = neg_worker_keyrings(worker);
+    const char *key = keytab ? keytab : "";
+    keyring *ring = apr_hash_get(all->rings, key, APR_HASH_KEY_STRING);
+    const char *path;
+    if (ring)
+        return ring;
+    path = neg_keytab_path(keytab ? keytab : neg_keytab_default_name(p, neg_worker_krb5(worker)));
+    if (!path)
+        return NULL;
+    ring = create_ring(all->pool, path);
+    apr_hash_set(all->rings, apr_pstrdup(all->pool, key), APR_HASH_KEY_STRING, ring);
+    return ring;
+}
+
+gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
+                                        const neg_acceptor *acceptor, neg_bytes ap_req,
+                                        apr_time_t now)
+{
+    keyring *ring;
+    neg_ap_req parsed;
+    if (acceptor->mechs != NEG_MECH_KRB5 || strchr(acceptor->acceptor, '@') ||
+        neg_ap_req_parse(ap_req, &parsed) != NULL)
+        return GSS_C_NO_CREDENTIAL;
+    if (!(ring = find_ring(worker, p, acceptor->keytab)))
+        return GSS_C_NO_CREDENTIAL;
+    return credential_for(ring, p, neg_worker_krb5(worker), acceptor, parsed.ticket, now);
 }

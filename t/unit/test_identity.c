@@ -4,12 +4,12 @@
 
 #include "identity.h"
 
-static const apr_array_header_t *strings(apr_pool_t *p, const char *first, const char *second)
+static const neg_sids *groups(apr_pool_t *p)
 {
-    apr_array_header_t *array = apr_array_make(p, 9, sizeof(const char *));
-    APR_ARRAY_PUSH(array, const char *) = apr_pstrdup(p, first);
-    APR_ARRAY_PUSH(array, const char *) = apr_pstrdup(p, second);
-    return array;
+    neg_sids *sids = neg_sids_make(p, 4);
+    neg_sids_add(sids, BYTES("first"));
+    neg_sids_add(sids, BYTES("second"));
+    return sids;
 }
 
 static const apr_array_header_t *attributes(apr_pool_t *p)
@@ -44,9 +44,11 @@ static neg_identity *full(apr_pool_t *p)
     identity->account = apr_pstrdup(p, "ALICE");
     identity->upn = apr_pstrdup(p, "alice@example.test");
     identity->sid = apr_pstrdup(p, "S-1-5-21-1");
+    identity->pac_unknown = apr_pstrdup(p, "it is cut off");
+    identity->proof = apr_pstrdup(p, "0123");
     identity->ccache_dir = apr_pstrdup(p, "/run/tickets");
     identity->ccache = apr_pstrdup(p, "FILE:/run/tickets/x");
-    identity->groups = strings(p, "S-1-5-21-2", "");
+    identity->groups = groups(p);
     identity->attributes = attributes(p);
     identity->mech = 1;
     identity->expires = 42;
@@ -89,9 +91,12 @@ static void is_copied_whole(void **state)
     assert_int_equal(copy->mech, 1);
     assert_int_equal(copy->expires, 42);
     assert_int_equal(copy->ccache_perms.uid, -1);
-    assert_int_equal(copy->groups->nelts, 2);
-    assert_string_equal(APR_ARRAY_IDX(copy->groups, 0, const char *), "S-1-5-21-2");
-    assert_string_equal(APR_ARRAY_IDX(copy->groups, 1, const char *), "");
+    SAME(pac_unknown);
+    SAME(proof);
+    assert_int_equal(copy->groups->count, 2);
+    assert_int_equal(copy->groups->bytes.len, 11);
+    assert_memory_equal(copy->groups->bytes.data, "firstsecond", 11);
+    assert_null(copy->deny_only);
     assert_int_equal(copy->attributes->nelts, 2);
     assert_int_equal(neg_identity_attribute(copy, "none")->values->nelts, 0);
     value = (const neg_bytes *)neg_identity_attribute(copy, "auth-indicators")->values->elts;
