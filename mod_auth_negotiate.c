@@ -124,6 +124,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(neg_replay_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(neg_session_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(neg_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(neg_replay_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_check_warn, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_replay_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_slots_open, NULL, NULL, APR_HOOK_MIDDLE);

@@ -73,9 +73,9 @@ neg_exchange *neg_attempt_exchange(request_rec *r)
 static const char *space_of(request_rec *r, apr_pool_t *p)
 {
     const char *name = ap_auth_name(r);
-    return apr_psprintf(p, "%s://%s:%u %s",
-                        r->proxyreq == PROXYREQ_PROXY ? "proxy" : ap_http_scheme(r),
-                        r->server->server_hostname, (unsigned)r->server->port, name ? name : "");
+    return apr_pstrcat(p, r->proxyreq == PROXYREQ_PROXY ? "proxy" : ap_http_scheme(r), "://",
+                       r->server->server_hostname, ":", apr_itoa(p, r->server->port), " ",
+                       name ? name : "", NULL);
 }
 
 neg_attempt *neg_attempt_create(request_rec *r)
@@ -251,14 +251,11 @@ static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
 static neg_outcome settle(neg_attempt *a)
 {
     int remember = neg_conn_may_remember(a);
-    apr_pool_t *owner = neg_attempt_pool(a);
     if (!a->identity->provider)
         neg_conn_note_worked(a->r);
-    if (remember)
-        owner = neg_conn_renew(a);
-    else
-        neg_conn_forget(a->r);
-    if (a->delegated != GSS_C_NO_CREDENTIAL && store_delegated(a, owner) == NEG_REFUSED)
+    neg_conn_forget(a->r);
+    if (a->delegated != GSS_C_NO_CREDENTIAL &&
+        store_delegated(a, remember ? neg_conn_renew(a) : neg_attempt_pool(a)) == NEG_REFUSED)
         return NEG_REFUSED;
     if (remember)
         neg_conn_remember(a);

@@ -165,7 +165,8 @@ typedef struct {
 typedef enum {
     NEG_REPLAY_DEFAULT, /**< krb5's own cache: of this machine */
     NEG_REPLAY_NONE,
-    NEG_REPLAY_STORE /**< an httpd socache provider */
+    NEG_REPLAY_STORE, /**< an httpd socache provider */
+    NEG_REPLAY_MEMORY /**< a table of our own: replay_memory.c */
 } neg_replay_kind;
 
 /** AuthNegotiateReplayCache: see replay.c. */

@@ -1,10 +1,13 @@
 /*
  * What a connection keeps: a half-open context, an identity, or the note that Negotiate failed.
  *
- * All that is kept lives in a pool of its own below the connection's, never in a request's; to
- * forget is to clear it.  Only HTTP/1.1 connections are used: an HTTP/2 stream is not a connection,
- * and its thread must not touch the connection that carries it.
+ * Nothing of it lives in a request's pool.  An identity has its own memory; a context, or the
+ * ccache of an identity, a pool below the connection's, which ends when they are forgotten.  Only
+ * HTTP/1.1 connections are used: an HTTP/2 stream is not a connection, and its thread must not
+ * touch the connection that carries it.
  */
+
+#include <stdlib.h>
 
 #include <apr_atomic.h>
 #include <apr_strings.h>
@@ -18,16 +21,23 @@
  */
 #define HALF_OPEN_MAX 1000
 
+/* Many connections are idle, and a pool has 8 KB at least: one piece of malloc()'s, for as long as
+ * the connection or one of its requests has it. */
 typedef struct {
-    apr_pool_t *pool; /* of everything below; made when there is something to keep */
+    apr_uint32_t uses;
+    const neg_identity *identity;
+} kept;
+
+typedef struct {
     const server_rec
         *server; /* where it was; two virtual hosts may be named alike, or not at all */
-    const neg_identity *identity;
+    kept *kept;
+    apr_pool_t *pool;     /* of a ccache, or of what follows; NULL when there is none */
     neg_context *context; /* half-open */
     const char *space;    /* where it was begun */
     const char *acceptor; /* with which credential */
     const char *channel;  /* against which its bindings were held; a later leg has none */
-    int failed; /* stays when the rest is forgotten */
+    int failed;           /* stays when the rest is forgotten */
 } neg_conn;
 
 static neg_conn *find(const request_rec *r)
@@ -35,11 +45,33 @@ static neg_conn *find(const request_rec *r)
     return ap_get_module_config(r->connection->conn_config, &auth_negotiate_module);
 }
 
+static apr_status_t let_go(void *data)
+{
+    kept *k = data;
+    if (apr_atomic_dec32(&k->uses) == 0)
+        free(k);
+    return APR_SUCCESS;
+}
+
+static void forget_identity(neg_conn *conn)
+{
+    if (conn->kept)
+        let_go(conn->kept);
+    conn->kept = NULL;
+}
+
+static apr_status_t end(void *conn)
+{
+    forget_identity(conn);
+    return APR_SUCCESS;
+}
+
 static neg_conn *make(const request_rec *r)
 {
     neg_conn *conn = find(r);
     if (!conn) {
         conn = apr_pcalloc(r->connection->pool, sizeof(*conn));
+        apr_pool_cleanup_register(r->connection->pool, conn, end, apr_pool_cleanup_null);
         ap_set_module_config(r->connection->conn_config, &auth_negotiate_module, conn);
     }
     return conn;
@@ -47,10 +79,11 @@ static neg_conn *make(const request_rec *r)
 
 static void clear(neg_conn *conn)
 {
-    conn->identity = NULL;
+    forget_identity(conn);
     conn->context = NULL;
     if (conn->pool)
-        apr_pool_clear(conn->pool);
+        apr_pool_destroy(conn->pool);
+    conn->pool = NULL;
 }
 
 /* Ready for something new, with nothing left of what was. */
@@ -58,10 +91,8 @@ static neg_conn *renew(const request_rec *r)
 {
     neg_conn *conn = make(r);
     clear(conn);
-    if (!conn->pool) {
-        apr_pool_create(&conn->pool, r->connection->pool);
-        apr_pool_tag(conn->pool, "auth_negotiate");
-    }
+    apr_pool_create(&conn->pool, r->connection->pool);
+    apr_pool_tag(conn->pool, "auth_negotiate");
     return conn;
 }
 
@@ -139,26 +170,33 @@ static int is_password(const neg_attempt *a)
     return a->identity && a->identity->provider;
 }
 
+/* Whether this location and this answer let a connection keep an identity. */
+static int is_wanted(const neg_attempt *a)
+{
+    return !is_password(a) && a->conf->persist == NEG_ON && !has_begun(a->r);
+}
+
 int neg_conn_may_remember(const neg_attempt *a)
 {
-    return !is_password(a) && a->conf->persist == NEG_ON && neg_conn_can_hold(a->r) &&
-           neg_conn_is_direct(a->r) && !has_begun(a->r);
+    return is_wanted(a) && neg_conn_can_hold(a->r) && neg_conn_is_direct(a->r);
 }
 
 neg_outcome neg_conn_recall(neg_attempt *a)
 {
     neg_conn *conn = neg_conn_can_hold(a->r) ? find(a->r) : NULL;
-    if (!conn || !conn->identity)
+    if (!conn || !conn->kept)
         return NEG_UNKNOWN;
     /* Whoever stands between now may have stood there before without a word. */
-    if (conn->identity->expires <= apr_time_now() || !neg_conn_is_direct(a->r)) {
+    if (conn->kept->identity->expires <= apr_time_now() || !neg_conn_is_direct(a->r)) {
         clear(conn);
         return NEG_UNKNOWN;
     }
-    if (!neg_conn_may_remember(a) || conn->server != a->r->server)
+    if (!is_wanted(a) || conn->server != a->r->server)
         return NEG_UNKNOWN;
-    /* A copy, since a request may outlive what its connection knows. */
-    a->identity = neg_identity_dup(neg_attempt_pool(a), conn->identity);
+    /* A request may outlive what its connection knows. */
+    apr_atomic_inc32(&conn->kept->uses);
+    apr_pool_cleanup_register(neg_attempt_pool(a), conn->kept, let_go, apr_pool_cleanup_null);
+    a->identity = conn->kept->identity;
     return NEG_GRANTED;
 }
 
@@ -169,9 +207,15 @@ apr_pool_t *neg_conn_renew(const neg_attempt *a)
 
 void neg_conn_remember(const neg_attempt *a)
 {
-    neg_conn *conn = find(a->r);
+    neg_conn *conn = make(a->r);
+    kept *k = malloc(sizeof(*k) + neg_identity_size(a->identity));
+    forget_identity(conn);
+    if (!k)
+        return;
+    k->uses = 1;
+    k->identity = neg_identity_copy(k + 1, a->identity);
     conn->server = a->r->server;
-    conn->identity = neg_identity_dup(conn->pool, a->identity);
+    conn->kept = k;
 }
 
 void neg_conn_forget(const request_rec *r)

@@ -50,7 +50,7 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a)
     a->acceptor.keytab = a->conf->keytab;
     a->acceptor.mechs = neg_config_mechs(a->conf);
     a->acceptor.acceptor = neg_config_acceptor_text(a->conf);
-    a->acceptor.rcache = neg_replay_kind_of(a->server) == NEG_REPLAY_NONE ? "none:" : NULL;
+    a->acceptor.rcache = neg_replay_rcache(a->server);
     if (a->conf->acceptor && a->conf->acceptor->expr) {
         a->acceptor.by_request = 1;
         if (!(a->acceptor.acceptor = evaluate_acceptor(a)))
@@ -224,16 +224,21 @@ static neg_outcome hold(neg_attempt *a, neg_context *context)
 }
 
 /* An authenticator is accepted until it is older than the tolerated skew, and it may have been made
- * by a clock that is ahead by as much.  No exchange is complete without one. */
+ * by a clock that is ahead by as much. */
+static apr_time_t replay_end(const neg_leg_input *input)
+{
+    return apr_time_now() + 2 * neg_worker_clockskew(input->worker) + apr_time_from_sec(1);
+}
+
+/* No exchange is complete without an authenticator. */
 static neg_outcome refuse_replay(neg_attempt *a, const neg_leg_input *input, const neg_leg *leg)
 {
     neg_outcome outcome = NEG_UNKNOWN;
     if (input->mech == NEG_MECH_NTLMSSP) /* answers a challenge that is made once */
         return outcome;
     if (input->ap_req.len || (leg->state == NEG_LEG_COMPLETE && !leg->has_ap_req))
-        outcome = neg_replay_check(a, input->ap_req,
-                                   input->now + 2 * neg_worker_clockskew(input->worker) +
-                                       apr_time_from_sec(1));
+        outcome =
+            neg_replay_check(a, input->ap_req, replay_end(input), input->acceptor->rcache == NULL);
     if (outcome == NEG_REFUSED)
         a->exchange->reply.len = 0; /* the final token would prove us to a thief */
     return outcome;
@@ -244,13 +249,14 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
 {
     neg_leg leg;
     neg_leg_input input = {0};
+    neg_acceptor acceptor = a->acceptor;
     const char *why;
     if (!a->server->workers || !(input.worker = neg_worker_get(a->server->workers)))
         return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL,
                                   "krb5 cannot be set up in this process: look at krb5.conf");
     if ((why = neg_binding_find(a, input.worker, &input.bindings)))
         return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL, why);
-    input.acceptor = &a->acceptor;
+    input.acceptor = &acceptor;
     input.context = context;
     input.token = bytes;
     input.ap_req = token->ap_req;
@@ -263,6 +269,9 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
             0; /* older gss-ntlmssp take none for wrong ones; see refuse_unbound() */
     input.want_delegated = neg_config_delegate_place(a->conf) != NULL;
     input.now = apr_time_now();
+    if (neg_replay_needs_krb5(a->server, context ? (neg_bytes){NULL, 0} : input.ap_req, input.now,
+                              replay_end(&input)))
+        acceptor.rcache = NULL;
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);
 
     a->exchange->reply = leg.reply;

@@ -19,6 +19,7 @@
 #include "gss.h"
 #include "identity.h"
 #include "mod_auth_negotiate.h"
+#include "seen.h"
 #include "token.h"
 
 /* The one symbol that httpd looks for; everything else stays inside (-fvisibility=hidden). */
@@ -273,13 +274,34 @@ const char *neg_replay_text(const neg_server *server);
 int neg_replay_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int neg_replay_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers);
 void neg_replay_init_child(apr_pool_t *pchild, server_rec *servers);
+/** check_config hook: where `memory` is, no virtual host may have another one. */
+int neg_replay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                            server_rec *servers);
+/** krb5's own cache as an acceptor names it: NULL, its default, or "none:". */
+const char *neg_replay_rcache(const neg_server *server);
+/** Whether krb5's own cache has to be asked for this AP-REQ, whatever neg_replay_rcache() says. */
+int neg_replay_needs_krb5(const neg_server *server, neg_bytes ap_req, apr_time_t now,
+                          apr_time_t expiry);
 /**
  * Notes the authenticator of an AP-REQ that GSSAPI has accepted in the shared cache, if there is
  * one.
- * @param expiry when the authenticator is too old to be accepted again
+ * @param expiry     when the authenticator is too old to be accepted again
+ * @param krb5_knows whether krb5's own cache was asked for it
  * @return NEG_UNKNOWN when it is new, or NEG_REFUSED
  */
-neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry);
+neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry, int krb5_knows);
+
+/* ---- replay_memory.c ---- */
+
+/** Reads memory[:megabytes]. */
+const char *neg_replay_memory_set(cmd_parms *cmd, const char *text, apr_size_t *size);
+/** The table, mapped into this process and its children; NULL when it cannot be, which is logged.
+ */
+neg_seen *neg_replay_memory_open(apr_pool_t *pconf, server_rec *s, apr_size_t size);
+/** This configuration has another cache. */
+void neg_replay_memory_leave(void);
+/** Whether it will do without krb5's own cache for this AP-REQ. */
+int neg_replay_memory_suffices(neg_seen *seen, neg_bytes ap_req, apr_time_t now, apr_time_t expiry);
 
 /* ---- connection.c ---- */
 
@@ -301,7 +323,7 @@ apr_uint32_t *neg_conn_count_create(const server_rec *servers);
 int neg_conn_hold(const neg_attempt *a, neg_context *context);
 /** Takes a half-open context out, if begun with this space, acceptor and channel; else NULL. */
 neg_context *neg_conn_take(const neg_attempt *a);
-/** Forgets everything and gives the pool that the next identity will live in; remember follows. */
+/** Forgets everything and gives a pool for what belongs to the next identity; remember follows. */
 apr_pool_t *neg_conn_renew(const neg_attempt *a);
 void neg_conn_remember(const neg_attempt *a);
 void neg_conn_forget(const request_rec *r);

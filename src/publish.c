@@ -29,7 +29,7 @@ static const char *gss_session_expiration(const view *v)
 {
     if (!has_ticket(v))
         return NULL;
-    return apr_psprintf(v->pool, "%" APR_TIME_T_FMT, apr_time_sec(v->identity->expires));
+    return apr_off_t_toa(v->pool, (apr_off_t)apr_time_sec(v->identity->expires));
 }
 
 static const char *negotiate_mech(const view *v)

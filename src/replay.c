@@ -4,7 +4,8 @@
  * krb5's own cache knows what this machine has accepted.  A cluster behind one name shares its key,
  * so a token that was captured on its way to one node could be sent to another; a cache that the
  * nodes share refuses it there.  krb5's own goes on beside it: it does not forget when the shared
- * one is full, restarted or gone, and it lets a token that comes twice at once in only once.
+ * one is full, restarted or gone, and it lets a token that comes twice at once in only once.  The
+ * cache `memory` (replay_memory.c) is of this machine, too, and takes its place.
  *
  * The key is the authenticator's ciphertext (RFC 4120 section 3.2.3 has every authenticator
  * different), not the token, which can be wrapped again.
@@ -26,6 +27,8 @@ struct neg_replay {
     int or_local;     /* while the store is gone, krb5's own cache is enough */
     const char *text; /* as configured */
     neg_store *store; /* of NEG_REPLAY_STORE */
+    apr_size_t size;  /* of NEG_REPLAY_MEMORY */
+    neg_seen *seen;
 };
 
 /* ---- Configuration ---- */
@@ -45,6 +48,23 @@ static const char *create_store(cmd_parms *cmd, neg_replay *replay, const char *
     return NULL;
 }
 
+/* @return 0 where the text names an httpd socache provider */
+static int find_kind(const char *text, neg_replay_kind *kind)
+{
+    static const struct {
+        const char *name;
+        neg_replay_kind kind;
+    } kinds[] = {
+        {"default", NEG_REPLAY_DEFAULT}, {"none", NEG_REPLAY_NONE}, {"memory", NEG_REPLAY_MEMORY}};
+    const char *name = strncasecmp(text, "memory:", 7) == 0 ? "memory" : text;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (strcasecmp(name, kinds[i].name) == 0) {
+            *kind = kinds[i].kind;
+            return 1;
+        }
+    return 0;
+}
+
 const char *neg_replay_set(cmd_parms *cmd, void *ignored, const char *text, const char *otherwise)
 {
     neg_replay *replay = apr_pcalloc(cmd->pool, sizeof(*replay));
@@ -56,11 +76,12 @@ const char *neg_replay_set(cmd_parms *cmd, void *ignored, const char *text, cons
         return "AuthNegotiateReplayCache: after a shared cache write or-refuse (what happens when "
                "it is gone, unless told) or or-local";
     replay->or_local = otherwise && strcasecmp(otherwise, "or-local") == 0;
-    if (strcasecmp(text, "default") != 0 && strcasecmp(text, "none") != 0)
+    if (!find_kind(text, &replay->kind))
         return create_store(cmd, replay, text);
-    replay->kind = strcasecmp(text, "none") == 0 ? NEG_REPLAY_NONE : NEG_REPLAY_DEFAULT;
-    return otherwise ? "AuthNegotiateReplayCache: or-refuse and or-local go with a shared cache"
-                     : NULL;
+    if (otherwise)
+        return "AuthNegotiateReplayCache: or-refuse and or-local go with a shared cache";
+    return replay->kind == NEG_REPLAY_MEMORY ? neg_replay_memory_set(cmd, text, &replay->size)
+                                             : NULL;
 }
 
 neg_replay_kind neg_replay_kind_of(const neg_server *server)
@@ -71,6 +92,27 @@ neg_replay_kind neg_replay_kind_of(const neg_server *server)
 const char *neg_replay_text(const neg_server *server)
 {
     return server->replay ? server->replay->text : "default";
+}
+
+/* A token that this cache has seen alone would be good at a virtual host that asks another. */
+int neg_replay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                            server_rec *servers)
+{
+    const neg_replay *whole = neg_config_server(servers)->replay;
+    (void)pconf;
+    (void)plog;
+    (void)ptemp;
+    for (server_rec *s = servers; whole && whole->kind == NEG_REPLAY_MEMORY && s; s = s->next) {
+        if (neg_config_server(s)->replay == whole)
+            continue;
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s,
+                     "AuthNegotiateReplayCache %s in the virtual host %s: the whole server has "
+                     "%s, and a token used there would be good here again. Take this line away, "
+                     "or that one",
+                     neg_replay_text(neg_config_server(s)), s->server_hostname, whole->text);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
 }
 
 /* ---- Life of the store ---- */
@@ -90,10 +132,15 @@ int neg_replay_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
 
 int neg_replay_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers)
 {
+    neg_replay *whole = neg_config_server(servers)->replay;
     (void)plog;
     (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
         return OK;
+    if (neg_replay_kind_of(neg_config_server(servers)) != NEG_REPLAY_MEMORY)
+        neg_replay_memory_leave();
+    else if (!(whole->seen = neg_replay_memory_open(pconf, servers, whole->size)))
+        return HTTP_INTERNAL_SERVER_ERROR;
     return neg_store_open(servers, pconf, store_of);
 }
 
@@ -103,6 +150,27 @@ void neg_replay_init_child(apr_pool_t *pchild, server_rec *servers)
 }
 
 /* ---- Seen before? ---- */
+
+const char *neg_replay_rcache(const neg_server *server)
+{
+    neg_replay_kind kind = neg_replay_kind_of(server);
+    return kind == NEG_REPLAY_NONE || kind == NEG_REPLAY_MEMORY ? "none:" : NULL;
+}
+
+int neg_replay_needs_krb5(const neg_server *server, neg_bytes ap_req, apr_time_t now,
+                          apr_time_t expiry)
+{
+    return neg_replay_kind_of(server) == NEG_REPLAY_MEMORY &&
+           !neg_replay_memory_suffices(server->replay->seen, ap_req, now, expiry);
+}
+
+static neg_outcome memory_is_full(neg_attempt *a)
+{
+    return neg_attempt_refuse(a, NEG_CAUSE_REPLAY_CACHE,
+                              "the replay cache in memory became full in this moment, so this "
+                              "token cannot be accepted: give it more megabytes "
+                              "(AuthNegotiateReplayCache memory:32)");
+}
 
 static neg_outcome store_is_gone(neg_attempt *a, const neg_replay *replay)
 {
@@ -123,14 +191,37 @@ static neg_outcome store_is_gone(neg_attempt *a, const neg_replay *replay)
                                            replay->text));
 }
 
-neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry)
+static neg_store_result note_in_store(neg_attempt *a, const unsigned char *hash, apr_time_t expiry)
+{
+    neg_bytes id = {hash, NEG_STORE_ID};
+    neg_bytes value = {mark, sizeof(mark)};
+    return neg_store_put(a->server->replay->store, a->r->server, neg_attempt_pool(a), id, value,
+                         expiry, NEG_STORE_NEW);
+}
+
+/* What finds no room is known to krb5's own, or to nobody: it has to be asked for it again, as long
+ * as it could come again. */
+static neg_store_result note_in_memory(neg_seen *memory, const unsigned char *hash,
+                                       apr_time_t expiry, int krb5_knows)
+{
+    switch (neg_seen_note(memory, hash, apr_time_now(), expiry)) {
+    case NEG_SEEN_NEVER:
+        return NEG_STORE_OK;
+    case NEG_SEEN_BEFORE:
+        return NEG_STORE_THERE;
+    default:
+        neg_seen_overflows(memory, expiry);
+        return krb5_knows ? NEG_STORE_OK : NEG_STORE_FAILED;
+    }
+}
+
+neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry, int krb5_knows)
 {
     neg_replay *replay = a->server->replay;
+    neg_replay_kind kind = neg_replay_kind_of(a->server);
     neg_ap_req parsed;
     unsigned char hash[NEG_STORE_ID];
-    neg_bytes id = {hash, sizeof(hash)};
-    neg_bytes value = {mark, sizeof(mark)};
-    if (!replay || replay->kind != NEG_REPLAY_STORE)
+    if (kind != NEG_REPLAY_STORE && kind != NEG_REPLAY_MEMORY)
         return NEG_UNKNOWN;
     if (neg_ap_req_parse(ap_req, &parsed) != NULL)
         return neg_attempt_refuse(a, NEG_CAUSE_MALFORMED,
@@ -138,8 +229,8 @@ neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry
                                   "which its authenticator can be found and looked up in "
                                   "AuthNegotiateReplayCache");
     SHA256(parsed.authenticator.data, parsed.authenticator.len, hash);
-    switch (neg_store_put(replay->store, a->r->server, neg_attempt_pool(a), id, value, expiry,
-                          NEG_STORE_NEW)) {
+    switch (kind == NEG_REPLAY_MEMORY ? note_in_memory(replay->seen, hash, expiry, krb5_knows)
+                                      : note_in_store(a, hash, expiry)) {
     case NEG_STORE_OK:
         return NEG_UNKNOWN;
     case NEG_STORE_THERE:
@@ -148,6 +239,6 @@ neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry
                                   "either somebody sends a captured token again, or a client or "
                                   "proxy repeats a request with its old Authorization header");
     default:
-        return store_is_gone(a, replay);
+        return kind == NEG_REPLAY_MEMORY ? memory_is_full(a) : store_is_gone(a, replay);
     }
 }

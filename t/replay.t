@@ -24,7 +24,7 @@ my $dir       = stage_dir() . '/replay';
 mkdir $dir or die "$dir: $!\n";
 chmod 0711, $dir;
 
-plan tests => 39 + 41 * @PROVIDERS;
+plan tests => 75 + 41 * @PROVIDERS;
 
 # --- httpds ------------------------------------------------------------------
 
@@ -246,6 +246,100 @@ CONF
     is_replay($server, '... once', $after);
     is_deeply [ $server->log->crashes ], [], '... and nobody died';
     $server->stop;
+}
+
+# --- memory --------------------------------------------------------------------
+
+# In the place of krb5's own, which is left out only as long as the table has room.
+sub files_of { my ($rcache) = @_; return scalar(() = glob "$rcache/*") }
+
+{
+    my $before = node()->start;
+    my $used   = token();
+    is send_token($before, $used)->status, 200, 'default: a token is good once';
+    $before->stop;
+
+    my $rcache = "$dir/rcache-$nodes";
+    my $server = node('memory:1', KRB5RCACHEDIR => $rcache)->start;
+    my $table  = $server->dir . '/auth-negotiate-replay';
+    is_replay($server, '... and not again when the cache is changed to memory', $used);
+    unlink glob "$rcache/*";
+    settle($table);
+    my ($entered, $pids) = race($server);
+    is $entered, '1 ' x (TOKENS - 1) . '1', 'memory: of ' . AT_ONCE . ' at once one enters';
+    cmp_ok $pids, '>', 1, "... over $pids children";
+    is files_of($rcache), 0, "... and krb5's own cache is not asked";
+    my $token = token();
+    is send_token($server, $token)->status, 200, 'memory: a token is good once';
+    is_replay($server, 'a second time', $token);
+    is_replay($server, 'out of its wrapping', krb5_of($token));
+    is sprintf('%04o', (stat $table)[2] & 07777), '0600', "the table is its owner's alone";
+    ok $server->restart(graceful => 1), 'a graceful restart';
+    is_replay($server, '... forgets nothing', $token);
+    is send_token($server, token())->status, 200, '... lets new ones in';
+    is files_of($rcache), 0, "... and does without krb5's own cache at once";
+    $server->stop->start;
+    is_replay($server, 'stopped and started, neither', $token);
+
+    unlink glob "$rcache/*";
+    settle($table);
+    fill_table($table);
+    my @full = (token(), token());
+    is send_token($server, $_)->status, 200, 'memory is full: a token enters' for @full;
+    is files_of($rcache), 1, "... and krb5's own cache knows it";
+    is_replay($server, '... once', $full[0]);
+    empty_table($table);
+    is_replay($server, 'memory has room again: what came before is known', $full[1]);
+    is_deeply [ $server->log->crashes ], [], 'nobody died';
+    $server->stop;
+}
+
+# As if the time were over in which krb5's own cache is asked, too.
+sub settle { my ($file) = @_; return write_at($file, 16, pack 'Q', 0) }
+
+# Entries that are good for half an hour, in all places: see src/core/seen.c.
+sub fill_table {
+    my ($file) = @_;
+    return write_entries($file, sub { (($_[0] + 5) << 20) | ((time / 32 + 60) & 0xfffff) });
+}
+
+sub empty_table { my ($file) = @_; return write_entries($file, sub { 0 }) }
+
+sub write_entries {
+    my ($file, $entry) = @_;
+    return write_at($file, 256, pack 'Q*', map { $entry->($_) } 1 .. (1024 * 1024 - 256) / 8);
+}
+
+sub write_at {
+    my ($file, $where, $bytes) = @_;
+    open my $out, '+<:raw', $file or die "$file: $!\n";
+    seek $out, $where, 0;
+    print $out $bytes;
+    close $out or die "$file: $!\n";
+    return;
+}
+
+for (
+    [ 'memory:0',  qr/write megabytes/ ],
+    [ 'memory:x',  qr/write megabytes/ ],
+    [ 'memory:',   qr/write megabytes/ ],
+    [ 'memory:1 or-local', qr/go with a shared cache/ ],
+) {
+    my ($value, $advice) = @$_;
+    like server(conf => "AuthNegotiateReplayCache $value\n")->check->{output}, $advice, "$value: a sentence";
+}
+like server(conf => "<VirtualHost *:1>\nAuthNegotiateReplayCache memory\n</VirtualHost>\n")->check->{output},
+  qr/outside of <VirtualHost>/, 'memory in a virtual host: a sentence';
+like server(conf => "AuthNegotiateReplayCache memory\n<VirtualHost *:1>\nServerName x.test\nAuthNegotiateReplayCache $_\n</VirtualHost>\n")
+  ->check->{output}, qr/the virtual host x\.test: the whole server has memory/, "memory, and a virtual host with $_: a sentence"
+  for qw(default shmcb);
+{
+    my $server = server(conf => "AuthNegotiateReplayCache memory\n");
+    open my $out, '>', $server->dir . '/auth-negotiate-replay' or die $!;
+    print $out 'x' x 65536;
+    close $out;
+    ok !$server->try_to_start, 'a file that is no table stops the start';
+    like $server->said, qr/auth-negotiate-replay cannot be used: it is no replay cache/, '... with a sentence';
 }
 
 # --- redis, memcached: a cluster ----------------------------------------------

@@ -1,7 +1,8 @@
 /**
  * The Kerberos AP exchange, as far as it can be read without a key, and the one field of the
- * decrypted Authenticator that explains a refusal.  Used for explanations, never for decisions; but
- * a ticket that GSSAPI has accepted can be known again by its proof.
+ * decrypted Authenticator that explains a refusal.  It explains refusals, tells used authenticators
+ * apart, finds the key to try, and knows a ticket again that GSSAPI has accepted by its proof; whether
+ * a client is let in, GSSAPI decides.
  */
 #ifndef NEG_CORE_APREQ_H
 #define NEG_CORE_APREQ_H

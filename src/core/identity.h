@@ -58,6 +58,12 @@ typedef struct {
  * owner. */
 neg_identity *neg_identity_dup(apr_pool_t *p, const neg_identity *identity);
 
+/** How many bytes a copy has. */
+apr_size_t neg_identity_size(const neg_identity *identity);
+
+/** The same copy in memory of that size, aligned as malloc()'s is.  Its arrays cannot grow. */
+neg_identity *neg_identity_copy(void *memory, const neg_identity *identity);
+
 /** @return the attribute of that name (compared exactly), or NULL when it was not asked for */
 const neg_attribute *neg_identity_attribute(const neg_identity *identity, const char *name);
 

@@ -4,10 +4,12 @@
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 #include <gssapi/gssapi_ext.h>
+#include <gssapi/gssapi_krb5.h>
 #include <profile.h>
 
 #include "binding.h"
 #include "gss.h"
+#include "keyring.h"
 #include "seal.h"
 
 /* An AuthNegotiateAcceptor expression may follow the Host header; only names that have a key get
@@ -27,6 +29,7 @@ struct neg_worker {
     apr_pool_t *pool;
     krb5_context krb5;       /* also keeps the parsed krb5.conf alive for GSSAPI's own contexts */
     apr_hash_t *credentials; /* neg_acceptor_key() -> gss_cred_id_t */
+    neg_keyrings *keyrings;
     apr_hash_t *end_points;  /* PEM of a certificate -> neg_bytes * */
     neg_sealer *sealer;      /* of session cookies; NULL until it is used */
     apr_time_t clockskew;
@@ -90,6 +93,17 @@ static apr_time_t read_clockskew(krb5_context krb5)
     return apr_time_from_sec(seconds);
 }
 
+apr_time_t neg_clockskew_configured(void)
+{
+    apr_time_t skew = apr_time_from_sec(DEFAULT_CLOCKSKEW);
+    krb5_context krb5;
+    if (krb5_init_context(&krb5) == 0) {
+        skew = read_clockskew(krb5);
+        krb5_free_context(krb5);
+    }
+    return skew;
+}
+
 static neg_worker *create_worker(void)
 {
     apr_pool_t *pool;
@@ -104,6 +118,7 @@ static neg_worker *create_worker(void)
     }
     apr_pool_cleanup_register(pool, worker->krb5, free_krb5, apr_pool_cleanup_null);
     worker->credentials = apr_hash_make(pool);
+    worker->keyrings = neg_keyrings_create(pool);
     worker->end_points = apr_hash_make(pool);
     worker->clockskew = read_clockskew(worker->krb5);
     return worker;
@@ -128,6 +143,11 @@ neg_worker *neg_worker_get(neg_workers *workers)
         return NULL;
     }
     return worker;
+}
+
+neg_keyrings *neg_worker_keyrings(neg_worker *worker)
+{
+    return worker->keyrings;
 }
 
 krb5_context neg_worker_krb5(neg_worker *worker)
@@ -170,9 +190,9 @@ const char *neg_worker_end_point(neg_worker *worker, apr_pool_t *p, const char *
 
 const char *neg_acceptor_key(apr_pool_t *p, const neg_acceptor *acceptor)
 {
-    return apr_psprintf(p, "%s %u %s %s", acceptor->acceptor, acceptor->mechs,
-                        acceptor->rcache ? acceptor->rcache : "",
-                        acceptor->keytab ? acceptor->keytab : "");
+    return apr_pstrcat(p, acceptor->acceptor, " ", apr_itoa(p, (int)acceptor->mechs), " ",
+                       acceptor->rcache ? acceptor->rcache : "", " ",
+                       acceptor->keytab ? acceptor->keytab : "", NULL);
 }
 
 /* GSS_C_NO_NAME accepts with every key; "HTTP" without a host with every HTTP/ key. */
@@ -275,15 +295,11 @@ static OM_uint32 try_offers(OM_uint32 *minor, gss_cred_id_t cred, unsigned mechs
     return major;
 }
 
-static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cred_id_t *cred)
+/* Takes the name. */
+static OM_uint32 acquire_named(OM_uint32 *minor, const neg_acceptor *acceptor, gss_name_t name,
+                               gss_cred_id_t *cred)
 {
-    gss_name_t name;
-    OM_uint32 major, ignored;
-
-    major = import_acceptor(minor, acceptor->acceptor, &name);
-    if (GSS_ERROR(major))
-        return major;
-    major = acquire_elements(minor, acceptor, name, cred);
+    OM_uint32 ignored, major = acquire_elements(minor, acceptor, name, cred);
     gss_release_name(&ignored, &name);
     if (GSS_ERROR(major))
         return major;
@@ -291,6 +307,25 @@ static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cre
     if (GSS_ERROR(major))
         gss_release_cred(&ignored, cred);
     return major;
+}
+
+static OM_uint32 acquire(OM_uint32 *minor, const neg_acceptor *acceptor, gss_cred_id_t *cred)
+{
+    gss_name_t name;
+    OM_uint32 major = import_acceptor(minor, acceptor->acceptor, &name);
+    return GSS_ERROR(major) ? major : acquire_named(minor, acceptor, name, cred);
+}
+
+gss_cred_id_t neg_acceptor_acquire_principal(const neg_acceptor *acceptor)
+{
+    gss_buffer_desc text = {strlen(acceptor->acceptor), (void *)acceptor->acceptor};
+    gss_cred_id_t cred;
+    gss_name_t name;
+    OM_uint32 minor;
+    if (GSS_ERROR(gss_import_name(&minor, &text, GSS_KRB5_NT_PRINCIPAL_NAME, &name)) ||
+        GSS_ERROR(acquire_named(&minor, acceptor, name, &cred)))
+        return GSS_C_NO_CREDENTIAL;
+    return cred;
 }
 
 /*

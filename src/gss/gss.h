@@ -68,6 +68,8 @@ struct neg_sealer *neg_worker_sealer(neg_worker *worker);
 
 /** Tolerated clock skew; acceptors report lifetimes that are longer by this much. */
 apr_time_t neg_worker_clockskew(neg_worker *worker);
+/** The same where there is no worker. */
+apr_time_t neg_clockskew_configured(void);
 
 /**
  * The tls-server-end-point of a certificate (core/binding.h), computed once per thread and

@@ -3,7 +3,7 @@
 #include <apr_strings.h>
 #include <gssapi/gssapi_ext.h>
 
-#include "gss.h"
+#include "keyring.h"
 
 struct neg_context {
     gss_ctx_id_t handle;
@@ -201,7 +201,9 @@ void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
     memset(leg, 0, sizeof(*leg));
     leg->state = NEG_LEG_FAILED;
     leg->has_ap_req = context->has_ap_req |= in->ap_req.len != 0;
-    cred = neg_worker_credential(in->worker, p, in->acceptor, &leg->failure);
+    cred = neg_worker_credential_for(in->worker, p, in->acceptor, in->ap_req, in->now);
+    if (cred == GSS_C_NO_CREDENTIAL)
+        cred = neg_worker_credential(in->worker, p, in->acceptor, &leg->failure);
     if (cred == GSS_C_NO_CREDENTIAL)
         return;
     call_accept(p, in, cred, context, &a, &leg->reply);

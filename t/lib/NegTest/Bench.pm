@@ -16,11 +16,11 @@ use NegTest::Stage;
 use constant USERS => qw(alice bob);
 
 sub new {
-    my ($class, $name) = @_;
+    my ($class, $name, %kdc) = @_;
     NegTest::Process::clean_environment();
     $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
     my $stage = NegTest::Stage->make("mod_auth_negotiate-$name");
-    my $kdc   = NegTest::KDC->start(dir => $stage->dir . '/kdc');
+    my $kdc   = NegTest::KDC->start(dir => $stage->dir . '/kdc', %kdc);
     $ENV{KRB5_CONFIG} = $kdc->krb5_conf;
     $kdc->add_principal($_, password => $_) for USERS;
     $kdc->add_principal('HTTP/localhost');
@@ -56,7 +56,7 @@ NegTest::Bench - a KDC and servers for programs that people run by hand
 
 =head1 SYNOPSIS
 
-    my $bench  = NegTest::Bench->new('fuzz');
+    my $bench  = NegTest::Bench->new('fuzz', realm_settings => { ... });    # of NegTest::KDC
     my $server = $bench->server(conf => ..., env => { ... })->start;
     my $gss    = $bench->initiator('alice', mech => 'krb5');
     NegTest::HTTP->new(port => $server->port)->get('/page.txt', Authorization => $gss->authorization);

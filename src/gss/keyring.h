@@ -1,0 +1,31 @@
+/**
+ * The keys of a keytab in memory, and credentials for one of them: keyring.c for handshake.c, on
+ * what credentials.c acquires and keeps.
+ */
+#ifndef NEG_GSS_KEYRING_H
+#define NEG_GSS_KEYRING_H
+
+#include "gss.h"
+
+/** A thread's, one for each file; emptied when p ends. */
+typedef struct neg_keyrings neg_keyrings;
+neg_keyrings *neg_keyrings_create(apr_pool_t *p);
+
+/**
+ * This thread's credential for the one key that an AP-REQ was made with, if the keytab is a file at
+ * rest that has it and the acceptor takes it; else GSS_C_NO_CREDENTIAL: ask
+ * neg_worker_credential().  It stays the worker's until the file has changed, which is looked for
+ * at each call.
+ */
+gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
+                                        const neg_acceptor *acceptor, neg_bytes ap_req,
+                                        apr_time_t now);
+
+/* ---- credentials.c ---- */
+
+/** Acquires for the principal in acceptor->acceptor; GSS_C_NO_CREDENTIAL when that fails. */
+gss_cred_id_t neg_acceptor_acquire_principal(const neg_acceptor *acceptor);
+
+neg_keyrings *neg_worker_keyrings(neg_worker *worker);
+
+#endif
