@@ -14,7 +14,7 @@ use NegTest::Ports 'free_port';
 use NegTest::Process;
 use NegTest::Stage;
 
-plan tests => 130;
+plan tests => 132;
 
 my $service = 'HTTP@back.example.test';
 my @users   = map { "user$_" } 0 .. 9;
@@ -142,6 +142,7 @@ ProxyPass "/back/other/" "@{[ $back->url('/here/') ]}"
 ProxyPass "/back/balanced/" "balancer://members/own/"
 ProxyPass "/back/peer/" "@{[ $back->url('/peer/') ]}"
 ProxyPass "/back/rogue/" "http://localhost:$rogue/"
+ProxyPass "/back/upgrade/" "http://127.0.0.1:$rogue/" upgrade=websocket
 ProxyPass "/back/ajp/" "ajp://localhost:$rogue/"
 ProxyPass "/back/" "@{[ $back->url('/here/') ]}"
 CONF
@@ -230,6 +231,7 @@ sub answer_rogue {
         reject  => 'WWW-Authenticate: Negotiate oQcwBaADCgEC',
         accept  => 'WWW-Authenticate: Negotiate oRQwEqADCgEAoQsGCSqGSIb3EgECAg==',
         more    => 'WWW-Authenticate: Negotiate oRQwEqADCgEBoQsGCSqGSIb3EgECAg==',
+        upgrade => "Upgrade: websocket\r\nConnection: Upgrade",
         two     => "WWW-Authenticate: Negotiate oQcwBaADCgEC\r\nWWW-Authenticate: Basic realm=\"x\"",
     );
     my $status = $path =~ s/^(\d+)// ? $1 : 200;
@@ -249,6 +251,14 @@ for my $path (qw(nothing bare basic junk echo reject accept more two 401bare 401
 }
 ok $front->log->wait_for(qr/\(backend\): the answer of the backend \(status 200\) is not passed on to alice\@EXAMPLE\.TEST, because the backend has not proven that it is \Q$service\E/),
   'the log says why';
+
+{
+    my $http = front();
+    my $r = $http->get('/back/upgrade/101upgrade', Authorization => initiator('alice', delegate => 1)->authorization,
+        Upgrade => 'websocket', Connection => 'Upgrade', 'Sec-WebSocket-Key' => 'eA==', 'Sec-WebSocket-Version' => 13);
+    is $r && $r->status, 502, 'another protocol is not begun with a backend that has not proven itself';
+    unlike $r ? $r->head . $r->body : 'SECRET', qr/SECRET/, '... nothing of its answer comes through';
+}
 
 # --- a backend of another make -----------------------------------------------------------
 
