@@ -187,14 +187,21 @@ static neg_store_result result_of(apr_status_t rv)
                                 : NEG_STORE_FAILED;
 }
 
+/* One request may look many times: the room for the largest value is given back at once. */
 static neg_store_result retrieve(use *u, neg_bytes *value)
 {
-    unsigned char *data = apr_palloc(u->p, u->store->use->largest);
     unsigned int len = (unsigned int)u->store->use->largest;
-    apr_status_t rv = u->store->provider->retrieve(u->store->instance, u->s, u->id.data,
-                                                   (unsigned int)u->id.len, data, &len, u->p);
-    value->data = data;
-    value->len = len;
+    unsigned char *room;
+    apr_pool_t *p;
+    apr_status_t rv = apr_pool_create(&p, u->p);
+    if (rv != APR_SUCCESS)
+        return NEG_STORE_FAILED;
+    room = apr_palloc(p, len);
+    rv = u->store->provider->retrieve(u->store->instance, u->s, u->id.data, (unsigned int)u->id.len,
+                                      room, &len, p);
+    value->data = rv == APR_SUCCESS ? apr_pmemdup(u->p, room, len) : NULL;
+    value->len = rv == APR_SUCCESS ? len : 0;
+    apr_pool_destroy(p);
     return result_of(rv);
 }
 

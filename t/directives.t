@@ -542,7 +542,7 @@ $wrong += @{ $_->{wrong} } / 2 for values %DIRECTIVES;
 my $htaccess = grep { may_stand($_, 'htaccess') } @names;
 
 plan tests => @{ $checks{locations} } + @{ $checks{servers} } + 2 * $wrong + 3 * @names + 4 * $htaccess
-+ 2 * (@names - $htaccess) + 6;
++ 2 * (@names - $htaccess) + 7;
 
 # --- values and merging ------------------------------------------------------
 

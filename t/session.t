@@ -435,6 +435,7 @@ subtest 'curl with a cookie jar' => sub {
 };
 
 subtest 'restarts under load' => sub {
+    $http = http(port => $server->port);    # the other one may have been idle for too long
     my @cookie = login('alice');
     my $port   = $server->port;
     my $until  = time + 4;
