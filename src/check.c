@@ -42,13 +42,8 @@ static void note(apr_array_header_t *findings, const char *where, const char *se
 
 static int encloses(const neg_section *outer, const neg_section *inner)
 {
-    apr_size_t len;
-    if (!outer->conf->where || !inner->conf->where || outer == inner)
-        return 0;
-    len = strlen(outer->conf->where);
-    return strncmp(outer->conf->where, inner->conf->where, len) == 0 &&
-           (inner->conf->where[len] == '/' || inner->conf->where[len] == '\0' ||
-            (len && outer->conf->where[len - 1] == '/'));
+    return outer->conf->where && inner->conf->where && outer != inner &&
+           neg_scope_is_path_within(outer->conf->where, inner->conf->where);
 }
 
 static const neg_conf *merge_enclosing(apr_pool_t *p, const neg_conf *conf, server_rec *s,
@@ -131,6 +126,15 @@ static void add_probe(checks *c, const char *where, const neg_conf *conf, neg_pr
     probe->what = what;
 }
 
+static void take_advice(checks *c)
+{
+    const apr_array_header_t *findings = neg_advice_find(c->pool);
+    for (int i = 0; i < findings->nelts; i++) {
+        const neg_finding *found = &APR_ARRAY_IDX(findings, i, neg_finding);
+        note(c->warnings, found->where, found->sentence);
+    }
+}
+
 static void run_probes(checks *c)
 {
     const apr_array_header_t *findings = neg_probe_run(c->pool, c->main_server, c->user, c->probes);
@@ -140,13 +144,18 @@ static void run_probes(checks *c)
     }
 }
 
-static int any_keytab(server_rec *servers)
+/* A keytab that a section does not name may come from another one that no check can compare with it
+ * (<If>, <Files>, a <Directory> for a <Location>), or, for the main server's, from a virtual host.
+ */
+static int may_have_keytab(const checks *c, const neg_section *section)
 {
-    for (server_rec *s = servers; s; s = s->next) {
+    for (server_rec *s = c->main_server; s; s = s->next) {
         const apr_array_header_t *sections = neg_config_server(s)->sections;
-        for (int i = 0; i < sections->nelts; i++)
-            if (APR_ARRAY_IDX(sections, i, neg_section *)->conf->keytab)
+        for (int i = 0; i < sections->nelts; i++) {
+            const neg_section *other = APR_ARRAY_IDX(sections, i, const neg_section *);
+            if (other->conf->keytab && neg_scope_may_cover(&other->scope, &section->scope))
                 return 1;
+        }
     }
     return 0;
 }
@@ -163,9 +172,7 @@ static int negotiates(server_rec *s, const neg_section *section)
 }
 
 /* The file is looked at where it is named; whether its keys fit, where clients are asked for
- * tickets, since only there it is known which ones may accept.  A keytab that such a section does
- * not name may come from a section around it that no check can see (<If>, <Files>): krb5's default
- * is only insisted on where no other is named anywhere. */
+ * tickets, since only there it is known which ones may accept. */
 static void check_keytab(checks *c, server_rec *s, const neg_section *section, const neg_conf *conf,
                          const char *at)
 {
@@ -174,7 +181,7 @@ static void check_keytab(checks *c, server_rec *s, const neg_section *section, c
         apr_pstrcat(c->pool, own->keytab ? "AuthNegotiateKeytab" : "AuthType Negotiate", at, NULL);
     int keyed = (section->negotiates || own->keytab || own->acceptor) && negotiates(s, section) &&
                 neg_config_mechs(conf) & NEG_MECH_KRB5 &&
-                (conf->keytab || !any_keytab(c->main_server));
+                (conf->keytab || !may_have_keytab(c, section));
     if (own->keytab || keyed)
         check_keytab_mode(c, where, conf);
     if (keyed)
@@ -210,7 +217,7 @@ static void check_passwords(checks *c, server_rec *s, const neg_section *section
                           "passwords may come to %s without TLS, where everybody on the way can "
                           "read them: leave the line out, or write On",
                           section->where));
-    if (section->takes_passwords && (conf->keytab || !any_keytab(c->main_server)))
+    if (section->takes_passwords && (conf->keytab || !may_have_keytab(c, section)))
         add_probe(c, apr_pstrcat(c->pool, "AuthBasicProvider kerberos", at, NULL), conf,
                   NEG_PROBE_KEY);
 }
@@ -297,6 +304,7 @@ int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     c.probes = apr_array_make(ptemp, 4, sizeof(neg_probe));
     for (server_rec *server = s; server; server = server->next)
         check_server(&c, server);
+    take_advice(&c);
     run_probes(&c);
     if (c.krb5)
         krb5_free_context(c.krb5);

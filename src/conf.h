@@ -135,9 +135,19 @@ typedef struct {
     const apr_array_header_t *wants; /**< of const char *: names of attributes, see attributes.c */
 } neg_conf;
 
+/** Where a line of the configuration stands: see scope.c. */
+typedef struct {
+    const ap_directive_t *host; /**< its <VirtualHost>; NULL: the main server */
+    const char *kind;           /**< "<Location"; "" outside every section */
+    const char *text;           /**< what follows that word; NULL outside */
+    const char *path;           /**< the first word of it */
+    int plain;                  /**< a path as it is, without wildcards: comparable with others */
+} neg_scope;
+
 /** A section of the configuration that has a directive of ours, for check.c. */
 typedef struct {
     const char *where;
+    neg_scope scope;
     const char *file; /**< of its first directive of ours */
     int line;
     int negotiates;      /**< it has AuthType Negotiate */
@@ -220,6 +230,20 @@ int neg_check_warn(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
 
 /** What a section's requests will see: server, enclosing sections and itself merged, in p. */
 const neg_conf *neg_check_effective(apr_pool_t *p, server_rec *s, const neg_section *section);
+
+/* ---- scope.c ---- */
+
+neg_scope neg_scope_of(apr_pool_t *p, const ap_directive_t *line);
+/** Whether what stands in outer may be for requests of inner; with certainty it is not where 0. */
+int neg_scope_may_cover(const neg_scope *outer, const neg_scope *inner);
+/** Whether both are one section, perhaps written twice. */
+int neg_scope_is_same(const neg_scope *a, const neg_scope *b);
+int neg_scope_is_path_within(const char *outer, const char *inner);
+
+/* ---- advice.c: sections that are open or dead ---- */
+
+/** To be called once the configuration is read.  @return an array of neg_finding in p */
+const apr_array_header_t *neg_advice_find(apr_pool_t *p);
 
 /* ---- probe.c: what the children will do, tried as their user before they do ---- */
 

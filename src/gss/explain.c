@@ -24,8 +24,10 @@
 const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why)
 {
     return apr_psprintf(p,
-                        "the keytab %s cannot be used: %s. What to do is said by httpd -t, which "
-                        "tries the file as the server's user",
+                        "the keytab %s cannot be used: %s. Name one in AuthNegotiateKeytab, best "
+                        "in one line for the whole server, that the group of the server's user "
+                        "can read (chmod 640), with the key of HTTP/host.name (MIT: kadmin ktadd; "
+                        "Active Directory: ktpass). httpd -t tries it as that user",
                         keytab, why);
 }
 
