@@ -20,6 +20,7 @@ typedef struct {
     server_rec *main_server;
     const char *user;             /* as whom the children run */
     krb5_context krb5;            /* NULL when krb5.conf cannot be read */
+    const char *default_realm;    /* NULL when krb5.conf has none */
     apr_array_header_t *errors;   /* of const char * */
     apr_array_header_t *warnings; /* of const char * */
     apr_array_header_t *probes;   /* of neg_probe */
@@ -211,6 +212,13 @@ static void check_passwords(checks *c, server_rec *s, const neg_section *section
              "a password cannot be bound to a channel, which AuthNegotiateChannelBinding require "
              "wants here: write AuthNegotiateBasicProvider off, or AuthNegotiateChannelBinding "
              "optional");
+    if (on && neg_basic_has(conf, "socache") && neg_basic_has(conf, NEG_KERBEROS) &&
+        (conf->wants || (conf->required_realms && conf->required_realms->nelts)))
+        note(c->warnings, apr_pstrcat(c->pool, "AuthNegotiateBasicProvider socache", at, NULL),
+             "what mod_authn_socache has kept is a name without a ticket: Require krb5-realm, "
+             "auth-indicator and name-attribute let a password in when the KDC has just checked "
+             "it, and not when it comes from there. Write rules for names (Require user), or leave "
+             "socache out; AuthNegotiateSession spares the KDC, too");
     if ((on || takes_passwords(s, section)) && conf->require_tls == NEG_OFF)
         note(c->warnings, apr_pstrcat(c->pool, "AuthNegotiateRequireTLS Off", at, NULL),
              apr_psprintf(c->pool,
@@ -220,6 +228,27 @@ static void check_passwords(checks *c, server_rec *s, const neg_section *section
     if (section->takes_passwords && (conf->keytab || !may_have_keytab(c, section)))
         add_probe(c, apr_pstrcat(c->pool, "AuthBasicProvider kerberos", at, NULL), conf,
                   NEG_PROBE_KEY);
+}
+
+/* Asked of krb5.conf as root: whether the children can read it, the probes find out. */
+static void check_realms(checks *c, server_rec *s, const neg_section *section, const neg_conf *conf,
+                         const char *at)
+{
+    const char *needs = negotiates(s, section) ? neg_realm_needs_default(conf) : NULL;
+    const apr_array_header_t *lookalikes;
+    if (section->takes_passwords)
+        needs = "AuthBasicProvider kerberos";
+    if (needs && c->krb5 && !c->default_realm)
+        note(c->errors, apr_pstrcat(c->pool, needs, at, NULL),
+             "krb5.conf is missing or has no default_realm, which this needs: write default_realm "
+             "= EXAMPLE.COM in its section [libdefaults]");
+    if (!c->default_realm)
+        return;
+    lookalikes = neg_realm_find_lookalikes(c->pool, section->conf, c->default_realm);
+    for (int i = 0; i < lookalikes->nelts; i++) {
+        const neg_finding *found = &APR_ARRAY_IDX(lookalikes, i, neg_finding);
+        note(c->warnings, apr_pstrcat(c->pool, found->where, at, NULL), found->sentence);
+    }
 }
 
 static void check_section(checks *c, server_rec *s, const neg_section *section)
@@ -234,6 +263,7 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
     if (conflict)
         note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateAcceptor", at, NULL), conflict);
     check_passwords(c, s, section, conf, at);
+    check_realms(c, s, section, conf, at);
     if (own->delegate && own->delegate->directory) {
         const char *where = apr_pstrcat(c->pool, "AuthNegotiateDelegate", at, NULL);
         if (check_ccache_directory(c, where, conf))
@@ -299,6 +329,7 @@ int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     c.user = neg_probe_user(ptemp);
     if (krb5_init_context(&c.krb5) != 0)
         c.krb5 = NULL;
+    c.default_realm = neg_realm_default(ptemp, c.krb5);
     c.errors = apr_array_make(ptemp, 4, sizeof(const char *));
     c.warnings = apr_array_make(pconf, 4, sizeof(const char *));
     c.probes = apr_array_make(ptemp, 4, sizeof(neg_probe));

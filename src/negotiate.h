@@ -73,6 +73,7 @@ typedef struct {
     neg_failure failure;          /**< why r is refused */
     int authorizing;              /**< other modules are being asked: see neg_authorize() */
     int lacking;                  /**< one of them was a rule that a newer ticket may satisfy */
+    const char *denied;           /**< what those that denied have said; NULL: none of ours has */
 } neg_attempt;
 
 /** An authentication scheme: what it offers, and how it uses a credential. */
