@@ -31,9 +31,11 @@ neg_scope neg_scope_of(apr_pool_t *p, const ap_directive_t *line)
             scope.host = at;
         if (*scope.kind || !is_section(at))
             continue;
-        const char *args = at->args;
+        const char *end = strrchr(at->args, '>');
+        const char *args =
+            end ? apr_pstrmemdup(p, at->args, (apr_size_t)(end - at->args)) : at->args;
         scope.kind = at->directive;
-        scope.text = at->args;
+        scope.text = args;
         scope.path = ap_getword_conf(p, &args);
     }
     scope.plain =
