@@ -16,6 +16,9 @@
  *                                        Require can ask of a ticket
  *   fixups           neg_publish_fixups  the environment again, where the core did not ask us
  *   note_auth_failure                    the challenge for 401s that other modules answer
+ *   handler          src/proxy.c         where mod_proxy passes the request on: without what the
+ *                                        client proved itself with, or with a token of the user's
+ *                                        for the backend (src/backend.c)
  *
  * What can be seen before the first request is told by src/check.c at start and by `httpd -t`.
  */
@@ -67,6 +70,7 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
     struct neg_tally *tally = neg_report_create(pchild);
     neg_ccaches *ccaches = neg_ccaches_create(pchild);
     apr_uint32_t *half_open = neg_conn_count_create(servers);
+    neg_tickets *tickets = neg_tickets_create();
     neg_replay_init_child(pchild, servers);
     neg_session_init_child(pchild, servers);
     for (server_rec *s = servers; s; s = s->next) {
@@ -74,6 +78,7 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
         neg_config_server(s)->tally = tally;
         neg_config_server(s)->ccaches = ccaches;
         neg_config_server(s)->half_open = half_open;
+        neg_config_server(s)->tickets = tickets;
         sweep_ccaches(pchild, s);
     }
 }
@@ -134,6 +139,7 @@ static void register_hooks(apr_pool_t *p)
     neg_authorize_register(p);
     ap_register_auth_provider(p, AUTHN_PROVIDER_GROUP, NEG_KERBEROS, AUTHN_PROVIDER_VERSION,
                               &neg_kerberos_provider, AP_AUTH_INTERNAL_PER_CONF);
+    neg_proxy_register(p);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_identity);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);
 }

@@ -222,6 +222,18 @@ int neg_answer(neg_attempt *a, neg_outcome outcome)
     }
 }
 
+/* The identity stays what it is: only the error page, and the log, are told. */
+int neg_answer_unknown_groups(neg_attempt *a, request_rec *r)
+{
+    neg_attempt refused = *a;
+    neg_attempt_refuse(&refused, NEG_CAUSE_GROUPS, a->groups_unknown);
+    neg_report(&refused);
+    neg_publish_failure(&refused, r);
+    if (a->r == r)
+        a->failure = refused.failure;
+    return HTTP_FORBIDDEN;
+}
+
 /* No scheme but Negotiate: a password is no newer ticket.  A client that answers is told 403 if its
  * ticket is not enough: nobody is asked again who has just been asked. */
 int neg_answer_ask_again(const neg_attempt *a)
@@ -231,6 +243,54 @@ int neg_answer_ask_again(const neg_attempt *a)
         return 0;
     apr_table_setn(a->r->err_headers_out, authenticate_header(a->r), text);
     return 1;
+}
+
+/* ---- Beside a backend's answer ---- */
+
+static const char *const of_connection[] = {"WWW-Authenticate", "Persistent-Auth"};
+
+const apr_table_t *neg_answer_take_own(request_rec *r)
+{
+    apr_table_t *own = apr_table_make(r->pool, 2);
+    for (size_t i = 0; i < sizeof(of_connection) / sizeof(*of_connection); i++) {
+        const char *value = apr_table_get(r->err_headers_out, of_connection[i]);
+        if (value)
+            apr_table_setn(own, of_connection[i], value);
+        apr_table_unset(r->err_headers_out, of_connection[i]);
+    }
+    return own;
+}
+
+/*
+ * Each of these headers is about one connection.  On a 401 WWW-Authenticate is the backend's, and a
+ * final token beside it would be one challenge more; on every other answer it is ours.
+ * mod_proxy_http has put the backend's into headers_out, mod_proxy_fcgi into err_headers_out.
+ */
+void neg_answer_give_own(request_rec *r, const apr_table_t *own)
+{
+    for (size_t i = 0; i < sizeof(of_connection) / sizeof(*of_connection); i++) {
+        const char *value = apr_table_get(own, of_connection[i]);
+        if (r->status == HTTP_UNAUTHORIZED && i == 0)
+            continue;
+        apr_table_unset(r->headers_out, of_connection[i]);
+        apr_table_unset(r->err_headers_out, of_connection[i]);
+        if (value && r->status != HTTP_UNAUTHORIZED)
+            apr_table_setn(r->err_headers_out, of_connection[i], value);
+    }
+}
+
+int neg_answer_unpassable(neg_attempt *a)
+{
+    neg_report(a);
+    neg_publish_failure(a, a->r);
+    switch (neg_cause_blame(a->failure.cause)) {
+    case NEG_BLAME_BACKEND:
+        return HTTP_BAD_GATEWAY;
+    case NEG_BLAME_POLICY:
+        return HTTP_FORBIDDEN;
+    default:
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
 }
 
 /* Whoever was granted and is turned away all the same keeps the final token: it is no challenge. */

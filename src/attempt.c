@@ -191,6 +191,7 @@ static neg_outcome use_header(neg_attempt *a)
         return exchange->outcome == NEG_GRANTED ? NEG_UNKNOWN : exchange->outcome;
     }
     exchange->tried = 1;
+    exchange->line = line;
     exchange->outcome = use_credentials(a, line);
     exchange->failure = a->failure;
     exchange->identity = a->identity;
@@ -215,16 +216,23 @@ static const struct {
 
 /* ---- The gate ---- */
 
-static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
+static const char *store(neg_attempt *a, apr_pool_t *owner, const char **ccache)
 {
-    apr_pool_t *p = neg_attempt_pool(a);
     neg_perms perms = neg_config_perms(a->conf);
     neg_ccache_place place = {a->server->ccaches, neg_config_delegate_dir(a->conf), perms.mode,
                               perms.uid, perms.gid};
+    if (!place.directory)
+        return neg_ccache_hide(owner, a->delegated, ccache);
+    return place.all ? neg_ccache_store(owner, a->delegated, &place, ccache)
+                     : "this process has no memory for it";
+}
+
+static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
     neg_identity *identity;
     const char *ccache;
-    const char *why = place.all ? neg_ccache_store(owner, a->delegated, &place, &ccache)
-                                : "this process has no memory for it";
+    const char *why = store(a, owner, &ccache);
     if (why)
         return neg_attempt_refuse(a, NEG_CAUSE_DELEGATION,
                                   apr_psprintf(p,
@@ -271,8 +279,8 @@ static neg_outcome refuse_too_late(neg_attempt *a)
         a, NEG_CAUSE_POLICY,
         apr_psprintf(neg_attempt_pool(a),
                      "the ticket of %s was used for %s, which does not want the attribute \"%s\" "
-                     "that this part of the request needs: write an AuthNegotiateAttribute or "
-                     "Require for it there too",
+                     "that this part of the request needs: write an AuthNegotiateAttribute, "
+                     "AuthNegotiateGroup or Require that needs it there too",
                      a->identity->principal,
                      ap_escape_logitem(neg_attempt_pool(a), a->exchange->root->uri),
                      neg_wants_unasked(a->conf, a->identity)));

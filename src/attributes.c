@@ -205,5 +205,7 @@ const char *neg_wants_unasked(const neg_conf *conf, const neg_identity *identity
         if (!neg_identity_attribute(identity, name))
             return name;
     }
+    if (conf->wants_pac && !identity->sid && !identity->pac_unknown)
+        return "urn:mspac:logon-info";
     return NULL;
 }

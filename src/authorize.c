@@ -42,8 +42,12 @@ int neg_authorize(request_rec *r)
     attempt->authorizing = 1;
     attempt->lacking = 0;
     attempt->denied = NULL;
+    attempt->groups_unknown = NULL;
     status = ap_run_auth_checker(r);
     attempt->authorizing = 0;
+    if (attempt->groups_unknown && (status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ||
+                                    status == HTTP_INTERNAL_SERVER_ERROR))
+        return neg_answer_unknown_groups(attempt, r);
     if (status == HTTP_UNAUTHORIZED && !(attempt->lacking && neg_answer_ask_again(attempt)))
         status = HTTP_FORBIDDEN;
     return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ? tell_denied(attempt, r, status)
@@ -362,6 +366,7 @@ static const struct {
 } seen[] = {
     {"auth-indicator", see_indicator},
     {"name-attribute", see_attribute},
+    {"pac-group", neg_membership_see},
 };
 
 const char *neg_authorize_see(cmd_parms *cmd, void *conf, const char *line)
@@ -393,6 +398,7 @@ void neg_authorize_register(apr_pool_t *p)
         {"krb5-realm", &realm_provider},
         {"auth-indicator", &indicator_provider},
         {"name-attribute", &attribute_provider},
+        {"pac-group", &neg_membership_provider},
     };
     for (size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++)
         ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, providers[i].name,

@@ -46,4 +46,7 @@ authz_status neg_authorize_deny(request_rec *r, const char *why);
 /** The rule denied, and a newer ticket of the same client might satisfy it. */
 void neg_authorize_note_lacking(request_rec *r);
 
+/** Require pac-group: see membership.c. */
+extern const authz_provider neg_membership_provider;
+
 #endif

@@ -12,6 +12,7 @@ typedef enum {
     NEG_BLAME_PASSWORD, /**< the same of a password: ERR each time, for those who count them */
     NEG_BLAME_POLICY,   /**< good credentials that this location does not want: 403; WARN */
     NEG_BLAME_SERVER,   /**< ours: 500, so that no browser asks its user for a password; ERR */
+    NEG_BLAME_BACKEND,  /**< of the server behind this one: 502; WARN */
     NEG_BLAME_BUSY      /**< ours, and it will pass: 503, for the same reason; ERR */
 } neg_blame;
 
@@ -47,7 +48,11 @@ typedef enum {
     X(NAME, "name", POLICY)                                                                        \
     X(TLS, "tls", POLICY)                                                                          \
     X(NO_SCHEME, "no-scheme", POLICY)                                                              \
+    X(GROUPS, "groups", POLICY)                                                                    \
     X(POLICY, "policy", POLICY)                                                                    \
+    X(NOT_DELEGATED, "not-delegated", POLICY)                                                      \
+    X(BACKEND_TICKET, "backend-ticket", BACKEND)                                                   \
+    X(BACKEND, "backend", BACKEND)                                                                 \
     X(KEYTAB, "keytab", SERVER)                                                                    \
     X(DELEGATION, "delegation", SERVER)                                                            \
     X(REPLAY_CACHE, "replay-cache", SERVER)                                                        \

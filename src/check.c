@@ -191,6 +191,37 @@ static void check_keytab(checks *c, server_rec *s, const neg_section *section, c
         add_probe(c, where, conf, NEG_PROBE_KEYTAB);
 }
 
+/* A token of Windows has 48000 bytes at most (MaxTokenSize), which are 64000 in base64. */
+#define AD_FIELD_SIZE 65536
+
+/* A usual token has 2500 characters in base64, and eleven more for each group of the domain. */
+static int groups_that_fit(int field_size)
+{
+    return field_size > 2500 ? (field_size - 2500) / 11 : 0;
+}
+
+static void check_groups(checks *c, server_rec *s, const neg_section *section, const char *at)
+{
+    const neg_conf *own = section->conf;
+    const char *where = own->group_names ? "Require pac-group" : "AuthNegotiateGroup";
+    const char *unnamed = neg_membership_unnamed(c->pool, c->main_server, own);
+    if (unnamed)
+        note(c->errors, apr_pstrcat(c->pool, where, at, NULL),
+             apr_psprintf(c->pool,
+                          "nothing says which group \"%s\" is: write its SID, or a line "
+                          "AuthNegotiateGroup \"%s\" SID (tools/ad-groups lists them)",
+                          unnamed, unnamed));
+    if ((own->group_names || own->group) && s->limit_req_fieldsize < AD_FIELD_SIZE)
+        note(c->warnings, apr_pstrcat(c->pool, where, at, NULL),
+             apr_psprintf(
+                 c->pool,
+                 "LimitRequestFieldSize is %d, so that users in more than some %d groups "
+                 "get a 400 before this module sees their tickets: write "
+                 "LimitRequestFieldSize %d, which is enough for all of them, in the server "
+                 "or its first virtual host of that address",
+                 s->limit_req_fieldsize, groups_that_fit(s->limit_req_fieldsize), AD_FIELD_SIZE));
+}
+
 static int takes_passwords(server_rec *s, const neg_section *section)
 {
     const apr_array_header_t *sections = neg_config_server(s)->sections;
@@ -260,6 +291,7 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
     const char *conflict =
         neg_mechs_conflict(neg_config_mechs(conf), neg_config_acceptor_text(conf));
     check_keytab(c, s, section, conf, at);
+    check_groups(c, s, section, at);
     if (conflict)
         note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateAcceptor", at, NULL), conflict);
     check_passwords(c, s, section, conf, at);
@@ -269,6 +301,10 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
         if (check_ccache_directory(c, where, conf))
             add_probe(c, where, conf, NEG_PROBE_DIRECTORY);
     }
+    if (neg_config_proxy_service(own) && !ap_find_linked_module("mod_proxy.c"))
+        note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateProxyService", at, NULL),
+             "mod_proxy is not loaded, so that nothing is passed on to a backend: write LoadModule "
+             "proxy_module and proxy_http_module (a2enmod proxy_http), or take the line out");
     if (own->delegate_perms)
         add_probe(c, apr_pstrcat(c->pool, "AuthNegotiateDelegatePerms", at, NULL), conf,
                   NEG_PROBE_OWNER);

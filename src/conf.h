@@ -36,8 +36,10 @@ typedef struct {
 
 typedef enum {
     NEG_USER_PRINCIPAL,
-    NEG_USER_LOCAL, /**< auth_to_local */
-    NEG_USER_STRIP, /**< without the listed realms; the default realm when none is listed */
+    NEG_USER_LOCAL,   /**< auth_to_local */
+    NEG_USER_STRIP,   /**< without the listed realms; the default realm when none is listed */
+    NEG_USER_ACCOUNT, /**< the PAC's account name, with the realm unless it is a listed one */
+    NEG_USER_UPN,     /**< the PAC's user principal name, of the listed realms alone */
     NEG_USER_EXPR
 } neg_user_form;
 
@@ -45,7 +47,7 @@ typedef enum {
 typedef struct {
     neg_user_form form;
     const char *text;                 /**< as configured */
-    const apr_array_header_t *realms; /**< of const char *, for NEG_USER_STRIP */
+    const apr_array_header_t *realms; /**< of const char *, for STRIP, ACCOUNT and UPN */
     const ap_expr_info_t *expr;       /**< for NEG_USER_EXPR */
 } neg_user_rule;
 
@@ -79,6 +81,9 @@ typedef struct {
     const apr_array_header_t *shown; /**< of neg_shown; each variable once */
 } neg_attribute_rule;
 
+/** The AuthNegotiateGroup lines: see groups.c. */
+typedef struct neg_groups neg_groups;
+
 /** One of AuthNegotiateBasicProvider. */
 typedef struct {
     const char *name;
@@ -101,6 +106,13 @@ typedef struct {
     int max_age;           /**< seconds; 0: the browser forgets it at its end */
 } neg_cookie_rule;
 
+/** AuthNegotiateProxyService. */
+typedef struct {
+    const char *text;           /**< as configured: off, HTTP (at the backend's host), HTTP@host */
+    const ap_expr_info_t *expr; /**< gives HTTP@host; NULL: text does */
+    int optional;               /**< a request whose user delegated nothing goes on without */
+} neg_backend_rule;
+
 /*
  * The one list of configuration members: it makes the structure and its merge, so that no directive
  * can be forgotten in either.
@@ -118,13 +130,15 @@ typedef struct {
     X(const neg_perms *, delegate_perms)                                                           \
     X(const char *, delegate_env) /* the variable that names the ccache */                         \
     X(const neg_attribute_rule *, attribute)                                                       \
+    X(const neg_groups *, group)                  /* names for groups of the PAC */                \
     X(const apr_array_header_t *, basic_provider) /* of neg_provider; empty: off */                \
     X(const apr_array_header_t *, basic_realm)    /* of const char * */                            \
     X(neg_switch, basic_enterprise)                                                                \
     X(const apr_array_header_t *, required_realms) /* of httpd's own Require krb5-realm */         \
     X(neg_switch, session)                                                                         \
     X(const neg_timeouts *, session_timeout)                                                       \
-    X(const neg_cookie_rule *, session_cookie)
+    X(const neg_cookie_rule *, session_cookie)                                                     \
+    X(const neg_backend_rule *, proxy_service)
 
 /** A location's policy.  Immutable once merged; merges happen per request, so it owns nothing. */
 typedef struct {
@@ -133,6 +147,8 @@ typedef struct {
 #undef X
     const char *where;               /**< the section that it was written in; not merged */
     const apr_array_header_t *wants; /**< of const char *: names of attributes, see attributes.c */
+    int wants_pac;                   /**< groups, SID or names of the PAC are needed here */
+    const apr_array_header_t *group_names; /**< of const char *: that Require has; not merged */
 } neg_conf;
 
 /** Where a line of the configuration stands: see scope.c. */
@@ -181,6 +197,7 @@ typedef struct {
     neg_ccaches *ccaches;             /**< of this child: see delegate.c */
     apr_uint32_t *half_open;          /**< of this child: see connection.c */
     struct neg_slots *slots;          /**< of all children: see slots.c */
+    neg_tickets *tickets;             /**< of this child: see tickets.c */
 } neg_server;
 
 /* ---- directives.c ---- */
@@ -217,6 +234,11 @@ void neg_config_note_basic(cmd_parms *cmd, const neg_conf *conf);
 const char *neg_config_acceptor_text(const neg_conf *conf);
 const char *neg_config_delegate_dir(const neg_conf *conf);
 const char *neg_config_delegate_env(const neg_conf *conf);
+#define NEG_IN_MEMORY "MEMORY:"
+/** Where a delegated credential is kept: a directory, NEG_IN_MEMORY for backends alone, or NULL. */
+const char *neg_config_delegate_place(const neg_conf *conf);
+/** AuthNegotiateProxyService, NULL when it is off. */
+const neg_backend_rule *neg_config_proxy_service(const neg_conf *conf);
 neg_perms neg_config_perms(const neg_conf *conf);
 unsigned neg_config_mechs(const neg_conf *conf);
 const char *neg_config_user_text(const neg_conf *conf);

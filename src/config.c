@@ -31,6 +31,8 @@ void *neg_config_merge_dir(apr_pool_t *p, void *base_conf, void *add_conf)
     NEG_CONF_MEMBERS(X)
 #undef X
     merged->attribute = neg_attributes_merge(p, base->attribute, add->attribute);
+    merged->group = neg_groups_merge(p, base->group, add->group);
+    merged->wants_pac = base->wants_pac || add->wants_pac;
     merged->wants = neg_wants_merge(p, base->wants, add->wants);
     return merged;
 }
@@ -92,6 +94,18 @@ int neg_config_is_acceptor(const char *text)
 const char *neg_config_delegate_dir(const neg_conf *conf)
 {
     return conf->delegate ? conf->delegate->directory : NULL;
+}
+
+const neg_backend_rule *neg_config_proxy_service(const neg_conf *conf)
+{
+    const neg_backend_rule *rule = conf->proxy_service;
+    return rule && strcmp(rule->text, "off") != 0 ? rule : NULL;
+}
+
+const char *neg_config_delegate_place(const neg_conf *conf)
+{
+    const char *directory = neg_config_delegate_dir(conf);
+    return directory ? directory : neg_config_proxy_service(conf) ? NEG_IN_MEMORY : NULL;
 }
 
 const char *neg_config_delegate_env(const neg_conf *conf)

@@ -103,17 +103,20 @@ static const char *set_offer(cmd_parms *cmd, void *conf, const char *word)
     return NULL;
 }
 
-static const char *set_strip(cmd_parms *cmd, neg_user_rule *rule, int argc, char *const argv[])
+/* strip, account or upn, with the realms that they are for. */
+static const char *set_realms(cmd_parms *cmd, neg_user_rule *rule, neg_user_form form, int argc,
+                              char *const argv[])
 {
     apr_array_header_t *realms = apr_array_make(cmd->pool, argc + 1, sizeof(const char *));
     for (int i = 1; i < argc; i++) {
         const char *why = neg_realm_check(argv[i]);
         if (why)
-            return apr_psprintf(cmd->pool, "AuthNegotiateUser strip: \"%s\": %s", argv[i], why);
+            return apr_psprintf(cmd->pool, "AuthNegotiateUser %s: \"%s\": %s", argv[0], argv[i],
+                                why);
         APR_ARRAY_PUSH(realms, const char *) = argv[i];
         rule->text = apr_pstrcat(cmd->pool, rule->text, " ", argv[i], NULL);
     }
-    rule->form = NEG_USER_STRIP;
+    rule->form = form;
     rule->realms = realms;
     return NULL;
 }
@@ -126,23 +129,23 @@ static const char *set_user(cmd_parms *cmd, void *conf, int argc, char *const ar
     c->user = rule;
     rule->text = word;
     if (strcasecmp(word, "strip") == 0)
-        return set_strip(cmd, rule, argc, argv);
+        return set_realms(cmd, rule, NEG_USER_STRIP, argc, argv);
+    c->wants_pac |= strcasecmp(word, "account") == 0 || strcasecmp(word, "upn") == 0;
+    if (strcasecmp(word, "account") == 0)
+        return set_realms(cmd, rule, NEG_USER_ACCOUNT, argc, argv);
+    if (strcasecmp(word, "upn") == 0)
+        return set_realms(cmd, rule, NEG_USER_UPN, argc, argv);
     if (argc == 1 && strcasecmp(word, "principal") == 0)
         rule->form = NEG_USER_PRINCIPAL;
     else if (argc == 1 && strcasecmp(word, "local") == 0)
         rule->form = NEG_USER_LOCAL;
-    else if (argc == 1 && (strcasecmp(word, "account") == 0 || strcasecmp(word, "upn") == 0))
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateUser: %s is read from an Active Directory ticket's PAC, "
-                            "which this version does not do; write principal, local, strip or an "
-                            "expression",
-                            word);
     else if (argc == 1 && is_expression(word)) {
         rule->form = NEG_USER_EXPR;
         return parse_expression(cmd, word, &rule->expr);
     } else
-        return "AuthNegotiateUser: write principal, local, strip (with the realms to take off), or "
-               "one expression with %{...} in quotes";
+        return "AuthNegotiateUser: write principal, local, strip (with the realms to take off), "
+               "account or upn (with the realms whose names they are), or one expression with "
+               "%{...} in quotes";
     return NULL;
 }
 
@@ -307,7 +310,8 @@ const command_rec neg_commands[] = {
     AP_INIT_TAKE1("AuthNegotiateOffer", set_offer, NULL, OR_AUTHCFG,
                   "always, or once: no second offer to a client whose Negotiate failed"),
     AP_INIT_TAKE_ARGV("AuthNegotiateUser", set_user, NULL, OR_AUTHCFG,
-                      "REMOTE_USER: principal, local, strip [realm...] or an expression"),
+                      "REMOTE_USER: principal, local, strip, account or upn [realm...], or an "
+                      "expression"),
     AP_INIT_ITERATE("AuthNegotiateBasicProvider", neg_basic_provider_set, NULL, OR_AUTHCFG,
                     "who checks passwords: kerberos, others of httpd's, or off"),
     AP_INIT_ITERATE("AuthNegotiateBasicRealm", neg_kerberos_realm_set, NULL, OR_AUTHCFG,
@@ -324,6 +328,8 @@ const command_rec neg_commands[] = {
                   "the variable that names the ccache: KRB5CCNAME"),
     AP_INIT_TAKE12("AuthNegotiateAttribute", neg_attributes_set, NULL, OR_AUTHCFG,
                    "a variable and the name attribute that it shows, or off"),
+    AP_INIT_TAKE12("AuthNegotiateGroup", neg_groups_set, NULL, RSRC_CONF | OR_AUTHCFG,
+                   "a name for a group, and its SID, or off"),
     AP_INIT_FLAG("AuthNegotiateSession", set_switch, MEMBER(session), OR_AUTHCFG,
                  "On: a sealed cookie keeps the identity"),
     AP_INIT_TAKE12("AuthNegotiateSessionTimeout", neg_session_set_timeout, NULL, OR_AUTHCFG,
@@ -334,4 +340,6 @@ const command_rec neg_commands[] = {
                     "files with keys: the first seals, all open"),
     AP_INIT_TAKE1("AuthNegotiateSessionStore", neg_session_set_store, NULL, RSRC_CONF,
                   "cookie, or a socache provider"),
+    AP_INIT_TAKE12("AuthNegotiateProxyService", neg_backend_set, NULL, RSRC_CONF | NO_HTACCESS,
+                   "Negotiate to a backend: off, HTTP, HTTP@host or expression; optional"),
     {.name = NULL}};

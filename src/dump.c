@@ -119,8 +119,12 @@ static void dump_section(dump *d, server_rec *s, const neg_section *section)
     apr_file_printf(d->out, "    user          %s\n", neg_config_user_text(conf));
     dump_delegation(d, conf);
     dump_attributes(d, conf);
+    apr_file_printf(d->out, "    groups        %s\n", neg_groups_text(d->pool, conf->group));
     dump_passwords(d, conf);
     dump_session(d, conf);
+    apr_file_printf(d->out, "    proxy service %s%s\n",
+                    conf->proxy_service ? conf->proxy_service->text : "off",
+                    conf->proxy_service && conf->proxy_service->optional ? " optional" : "");
 }
 
 static void dump_server(dump *d, server_rec *s)

@@ -159,8 +159,8 @@ static const neg_leg *ask_once(neg_attempt *a, const neg_password *in)
 {
     apr_pool_t *p = neg_attempt_pool(a);
     const char *wants = in->wants ? apr_array_pstrcat(p, in->wants, ' ') : "";
-    const char *what = apr_psprintf(p, "%d %d %s %s %s %s", in->enterprise, in->want_delegated,
-                                    in->user, in->host, a->acceptor_key, wants);
+    const char *what = apr_psprintf(p, "%d %d %d %s %s %s %s", in->enterprise, in->want_delegated,
+                                    in->want_pac, in->user, in->host, a->acceptor_key, wants);
     struct neg_checked *checked = a->exchange->checked;
     while (checked && strcmp(checked->what, what) != 0)
         checked = checked->next;
@@ -182,7 +182,7 @@ static authn_status take_identity(neg_attempt *a, const neg_password *in, const 
         return refuse(a, NEG_CAUSE_UNKNOWN_USER, "the KDC gives an anonymous ticket for it");
     if (in->enterprise && !is_allowed(a->conf, default_realm, client->realm))
         return refuse_realm(a, default_realm, client->realm);
-    identity = neg_negotiate_identity(a, client);
+    identity = neg_negotiate_identity(a, client, (neg_bytes){NULL, 0});
     identity->scheme = neg_basic_name;
     identity->provider = NEG_KERBEROS;
     a->identity = identity;
@@ -263,8 +263,9 @@ authn_status neg_kerberos_check(neg_attempt *a, const char *user, const char *pa
     in.acceptor = &a->acceptor;
     in.host = a->r->server->server_hostname ? a->r->server->server_hostname : "";
     in.password = password;
-    in.want_delegated = neg_config_delegate_dir(a->conf) != NULL;
+    in.want_delegated = neg_config_delegate_place(a->conf) != NULL;
     in.wants = a->conf->wants;
+    in.want_pac = a->conf->wants_pac;
     return ask_about(a, &in, user, realm);
 }
 

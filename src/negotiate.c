@@ -3,6 +3,7 @@
 #include <apr_strings.h>
 #include <http_ssl.h>
 
+#include "apreq.h"
 #include "credentials.h"
 #include "negotiate.h"
 #include "token.h"
@@ -136,7 +137,8 @@ static neg_outcome find_context(neg_attempt *a, const neg_token *token, neg_cont
     return NEG_UNKNOWN;
 }
 
-neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client)
+neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client,
+                                     neg_bytes ap_req)
 {
     neg_identity *identity = apr_pcalloc(neg_attempt_pool(a), sizeof(*identity));
     identity->space = a->space;
@@ -153,8 +155,16 @@ neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *cli
     identity->channel = neg_config_channel(a->conf);
     identity->bound = client->bound;
     identity->attributes = client->attributes;
-    identity->ccache_dir = neg_config_delegate_dir(a->conf);
+    identity->account = client->pac.account;
+    identity->upn = client->pac.upn;
+    identity->sid = client->pac.sid;
+    identity->groups = client->pac.groups;
+    identity->deny_only = client->pac.deny_only;
+    identity->pac_unknown = client->pac.unknown;
+    identity->ccache_dir = neg_config_delegate_place(a->conf);
     identity->ccache_perms = neg_config_perms(a->conf);
+    if (client->delegated != GSS_C_NO_CREDENTIAL)
+        identity->proof = neg_ap_req_proof(neg_attempt_pool(a), ap_req);
     return identity;
 }
 
@@ -172,7 +182,7 @@ static neg_outcome refuse_unbound(neg_attempt *a, const neg_client *client)
                      client->principal));
 }
 
-static neg_outcome complete(neg_attempt *a, const neg_client *client)
+static neg_outcome complete(neg_attempt *a, const neg_client *client, neg_bytes ap_req)
 {
     if (client->anonymous)
         return neg_attempt_refuse(a, NEG_CAUSE_ANONYMOUS,
@@ -184,7 +194,7 @@ static neg_outcome complete(neg_attempt *a, const neg_client *client)
         ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, a->r,
                       "the ticket of %s was asked for %d attributes", client->principal,
                       client->attributes->nelts);
-    a->identity = neg_negotiate_identity(a, client);
+    a->identity = neg_negotiate_identity(a, client, ap_req);
     a->delegated = client->delegated;
     return NEG_GRANTED;
 }
@@ -245,12 +255,13 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     input.token = bytes;
     input.ap_req = token->ap_req;
     input.wants = a->conf->wants;
+    input.want_pac = a->conf->wants_pac;
     input.mech = token->mech;
     input.is_spnego = is_spnego(token);
     if (token->ntlm.type == NEG_NTLM_AUTHENTICATE && !token->ntlm.bound)
         input.bindings.len =
             0; /* older gss-ntlmssp take none for wrong ones; see refuse_unbound() */
-    input.want_delegated = neg_config_delegate_dir(a->conf) != NULL;
+    input.want_delegated = neg_config_delegate_place(a->conf) != NULL;
     input.now = apr_time_now();
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);
 
@@ -259,7 +270,7 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
         return NEG_REFUSED;
     switch (leg.state) {
     case NEG_LEG_COMPLETE:
-        return complete(a, &leg.client);
+        return complete(a, &leg.client, token->ap_req);
     case NEG_LEG_CONTINUE:
         return hold(a, leg.context);
     default:

@@ -45,6 +45,7 @@ struct neg_scheme;
 typedef struct {
     request_rec *root;               /**< the request that the client sent; its pool owns all */
     int tried;                       /**< the Authorization header has been used */
+    const char *line;                /**< that header's value */
     neg_outcome outcome;             /**< of that use */
     const neg_identity *identity;    /**< that it proved */
     const struct neg_scheme *scheme; /**< that it named, if this server has it */
@@ -74,6 +75,7 @@ typedef struct {
     int authorizing;              /**< other modules are being asked: see neg_authorize() */
     int lacking;                  /**< one of them was a rule that a newer ticket may satisfy */
     const char *denied;           /**< what those that denied have said; NULL: none of ours has */
+    const char *groups_unknown;   /**< why one of them could not tell; else NULL */
 } neg_attempt;
 
 /** An authentication scheme: what it offers, and how it uses a credential. */
@@ -135,8 +137,10 @@ extern const char neg_negotiate_name[]; /**< r->ap_auth_type, known by its addre
 /** Finds a->acceptor, which may be an expression.  @return NEG_UNKNOWN, or NEG_REFUSED */
 neg_outcome neg_negotiate_find_acceptor(neg_attempt *a);
 
-/** What a token, or the KDC's ticket for a password, has proven here. */
-neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client);
+/** What a token, or the KDC's ticket for a password, has proven here.
+ * @param ap_req of the token; empty for a password */
+neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client,
+                                     neg_bytes ap_req);
 
 /* ---- mechs.c ---- */
 
@@ -219,7 +223,7 @@ void neg_wants_add(cmd_parms *cmd, neg_conf *conf, const char *name);
 /** What either list has, in p if it is neither of them. */
 const apr_array_header_t *neg_wants_merge(apr_pool_t *p, const apr_array_header_t *base,
                                           const apr_array_header_t *add);
-/** The first attribute that is wanted and was never asked for; or NULL. */
+/** The first attribute that is wanted and was never asked for, the PAC's included; or NULL. */
 const char *neg_wants_unasked(const neg_conf *conf, const neg_identity *identity);
 
 /* ---- authorize.c ---- */
@@ -229,6 +233,29 @@ int neg_authorize(request_rec *r);
 /** httpd's Require, seen by us too. */
 const char *neg_authorize_see(cmd_parms *cmd, void *conf, const char *line);
 void neg_authorize_register(apr_pool_t *p);
+
+/* ---- groups.c ---- */
+
+const char *neg_groups_set(cmd_parms *cmd, void *conf, const char *name, const char *sid);
+/** An outer section's names with an inner one's, in p. */
+const neg_groups *neg_groups_merge(apr_pool_t *p, const neg_groups *outer, const neg_groups *inner);
+/** A name as it is compared: without case. */
+const char *neg_groups_key(apr_pool_t *p, const char *name);
+/** The SID that a name has here, by its key; or NULL. */
+const neg_bytes *neg_groups_find(const neg_groups *groups, const char *key);
+/** All names with their SIDs, for the dump. */
+const char *neg_groups_text(apr_pool_t *p, const neg_groups *groups);
+/** NEGOTIATE_GROUPS, in p: names, or SIDs of those that have none, with ';' between them.  NULL
+ * where this location has no names, or the groups are not known. */
+const char *neg_groups_published(apr_pool_t *p, const neg_groups *names,
+                                 const neg_identity *identity);
+
+/* ---- membership.c ---- */
+
+/** Require pac-group, seen by us too. */
+void neg_membership_see(cmd_parms *cmd, neg_conf *conf, const char *line);
+/** A name in conf's Require lines that no AuthNegotiateGroup explains, or NULL. */
+const char *neg_membership_unnamed(apr_pool_t *p, server_rec *servers, const neg_conf *conf);
 
 /* ---- replay.c ---- */
 
@@ -278,6 +305,8 @@ int neg_conn_has_failed(const request_rec *r);
 
 /* ---- answer.c ---- */
 
+/** Refuses whom a rule could not judge (a->groups_unknown). @return the status */
+int neg_answer_unknown_groups(neg_attempt *a, request_rec *r);
 /** Turns an outcome into the response. @return what check_authn has to return */
 int neg_answer(neg_attempt *a, neg_outcome outcome);
 /** Asks a known client for a newer ticket.  @return whether it can be asked */
@@ -287,6 +316,40 @@ int neg_answer_ask_again(const neg_attempt *a);
 int neg_answer_logout(neg_attempt *a, int ended);
 /** note_auth_failure hook: the challenges for a 401 that another module answers. */
 int neg_answer_note_failure(request_rec *r, const char *auth_type);
+
+/** Takes the final token and what goes with it out of the answer, while a backend makes one. */
+const apr_table_t *neg_answer_take_own(request_rec *r);
+/** Gives it back, in the place of a backend's: not to a backend's 401, which is left as it is. */
+void neg_answer_give_own(request_rec *r, const apr_table_t *own);
+/** The status for a request that was granted and cannot be passed on: a->failure says why. */
+int neg_answer_unpassable(neg_attempt *a);
+
+/* ---- proxy.c: requests that are passed on to a backend ---- */
+
+void neg_proxy_register(apr_pool_t *p);
+
+/* ---- backend.c: Negotiate towards a backend, as the user ---- */
+
+/** What a request needs to be sent to a backend in its user's name. */
+typedef struct neg_backend neg_backend;
+
+const char *neg_backend_set(cmd_parms *cmd, void *conf, const char *service, const char *otherwise);
+/**
+ * Whether this request, granted by a, is to be sent so.
+ * @return NEG_UNKNOWN when not, NEG_GRANTED with *backend, or NEG_REFUSED with a->failure
+ */
+neg_outcome neg_backend_begin(neg_attempt *a, neg_backend **backend);
+
+/** Where mod_proxy is about to send it. */
+typedef struct {
+    const char *url;
+    int is_shared; /**< the connection is kept for other users, and nothing can be done about it */
+} neg_backend_target;
+
+/** The value of Authorization for this target, new for each call; NULL when refused. */
+const char *neg_backend_authorization(neg_backend *backend, const neg_backend_target *target);
+/** Whether the answer that r has got is of who it should be.  @return NEG_GRANTED or NEG_REFUSED */
+neg_outcome neg_backend_check(neg_backend *backend);
 
 /* ---- report.c ---- */
 
@@ -311,8 +374,13 @@ void neg_publish_nothing(const neg_attempt *a, request_rec *r);
 void neg_publish_failure(const neg_attempt *a, request_rec *r);
 /** fixups hook: again, for subrequests and redirects that the core did not ask us about. */
 int neg_publish_fixups(request_rec *r);
+/** For a request that is sent to a backend as its user: mod_proxy keeps its connection for nobody,
+ * and passes no interim answers on, which prove nothing. */
+void neg_publish_unshared(request_rec *r);
 /** fixups hook, after those that put another request into the place of this one. */
 int neg_publish_last_fixups(request_rec *r);
+/** Whether a's identity is of one of these realms; of the default realm when there are none. */
+int neg_publish_is_home(const neg_attempt *a, const apr_array_header_t *realms);
 /** REMOTE_USER by this location's AuthNegotiateUser; NULL when refused. */
 const char *neg_publish_user(neg_attempt *a);
 

@@ -8,6 +8,8 @@
 static int is_stored_alike(const neg_conf *conf, const neg_identity *identity)
 {
     neg_perms perms = neg_config_perms(conf);
+    if (!neg_config_delegate_dir(conf)) /* for backends alone: any place will do */
+        return identity->ccache_dir != NULL;
     return identity->ccache_dir &&
            strcmp(identity->ccache_dir, neg_config_delegate_dir(conf)) == 0 &&
            identity->ccache_perms.mode == perms.mode && identity->ccache_perms.uid == perms.uid &&
@@ -56,10 +58,11 @@ const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *
         return why;
     if (strcmp(identity->acceptor, acceptor) != 0)
         return "it was proven with another AuthNegotiateKeytab or AuthNegotiateAcceptor";
-    if (neg_config_delegate_dir(conf) && !is_stored_alike(conf, identity))
-        return "it was proven where AuthNegotiateDelegate or its Perms differ";
+    if (neg_config_delegate_place(conf) && !is_stored_alike(conf, identity))
+        return "it was proven where AuthNegotiateDelegate, its Perms or AuthNegotiateProxyService "
+               "differ";
     if (neg_wants_unasked(conf, identity))
-        return "its ticket was not asked for an attribute that Require or AuthNegotiateAttribute "
-               "want here";
+        return "its ticket was not asked for an attribute that Require, AuthNegotiateAttribute, "
+               "AuthNegotiateGroup or AuthNegotiateUser want here";
     return NULL;
 }

@@ -9,6 +9,7 @@
 typedef struct {
     const neg_identity *identity;
     const char *source;
+    const neg_conf *conf; /* of the location that is granted */
     apr_pool_t *pool;
 } view;
 
@@ -43,6 +44,16 @@ static const char *negotiate_channel_bound(const view *v)
     return v->identity->bound ? "1" : "0";
 }
 
+static const char *negotiate_sid(const view *v)
+{
+    return v->identity->sid;
+}
+
+static const char *negotiate_groups(const view *v)
+{
+    return neg_groups_published(v->pool, v->conf->group, v->identity);
+}
+
 static const char *negotiate_source(const view *v)
 {
     return v->source;
@@ -60,8 +71,10 @@ static const struct {
     {"GSS_NAME", gss_name},
     {"GSS_SESSION_EXPIRATION", gss_session_expiration},
     {"NEGOTIATE_CHANNEL_BOUND", negotiate_channel_bound},
+    {"NEGOTIATE_GROUPS", negotiate_groups},
     {"NEGOTIATE_MECH", negotiate_mech},
     {"NEGOTIATE_REALM", negotiate_realm},
+    {"NEGOTIATE_SID", negotiate_sid},
     {"NEGOTIATE_SOURCE", negotiate_source},
 };
 
@@ -135,12 +148,12 @@ static void withhold_attributes(request_rec *r)
 
 void neg_publish_identity(const neg_attempt *a, request_rec *r)
 {
-    view v = {a->identity, a->r == r ? a->source : "inherited", r->pool};
+    view v = {a->identity, a->r == r ? a->source : "inherited", a->conf, r->pool};
     for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
         const char *value = variables[i].get(&v);
         if (value)
             apr_table_setn(r->subprocess_env, variables[i].name, value);
-        else
+        else /* whoever has set it: it would be taken for ours */
             apr_table_unset(r->subprocess_env, variables[i].name);
     }
     publish_attributes(a, a->identity, r);
@@ -161,6 +174,12 @@ void neg_publish_failure(const neg_attempt *a, request_rec *r)
     apr_table_setn(r->subprocess_env, "NEGOTIATE_ERROR_TEXT", a->failure.text);
 }
 
+void neg_publish_unshared(request_rec *r)
+{
+    apr_table_setn(r->subprocess_env, "proxy-nokeepalive", "1");
+    apr_table_setn(r->subprocess_env, "proxy-interim-response", "Suppress");
+}
+
 int neg_publish_fixups(request_rec *r)
 {
     const neg_attempt *a = neg_attempt_granted(r);
@@ -168,7 +187,7 @@ int neg_publish_fixups(request_rec *r)
     withhold_attributes(r);
     if (a && a->r != r)
         neg_publish_identity(a, r);
-    if (!a && r->prev && (a = neg_attempt_nearest(r->prev)) && a->failure.cause)
+    if (r->prev && (a = neg_attempt_nearest(r->prev)) && a->failure.cause)
         neg_publish_failure(a, r);
     return DECLINED;
 }
@@ -213,19 +232,51 @@ static const char *local_name(neg_attempt *a)
                                   "this principal: add one, or change AuthNegotiateUser local");
 }
 
-static int is_stripped(const neg_attempt *a, const neg_user_rule *rule)
+int neg_publish_is_home(const neg_attempt *a, const apr_array_header_t *realms)
 {
     neg_worker *worker;
     const char *realm = NULL;
     if (a->identity->mech != NEG_MECH_KRB5)
         return 0; /* a user of NTLM has a domain, and keeps it */
-    for (int i = 0; i < rule->realms->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(rule->realms, i, const char *), a->identity->realm) == 0)
+    for (int i = 0; realms && i < realms->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(realms, i, const char *), a->identity->realm) == 0)
             return 1;
-    if (rule->realms->nelts == 0 && a->server->workers &&
+    if ((!realms || realms->nelts == 0) && a->server->workers &&
         (worker = neg_worker_get(a->server->workers)))
         realm = neg_worker_default_realm(worker, neg_attempt_pool(a));
     return realm && strcmp(realm, a->identity->realm) == 0;
+}
+
+static const char *refuse_unknown(neg_attempt *a, const char *what)
+{
+    return refuse_name(a, apr_psprintf(neg_attempt_pool(a),
+                                       "AuthNegotiateUser wants its %s, and the client's ticket %s",
+                                       what,
+                                       a->identity->pac_unknown ? a->identity->pac_unknown
+                                                                : "has none that could be a name"));
+}
+
+/* One account, one name: an '@' is only where a realm follows, and only the home realms' accounts
+ * are without one. */
+static const char *account(neg_attempt *a, const neg_user_rule *rule)
+{
+    const char *name = a->identity->account;
+    if (!name || strpbrk(name, "@/\\"))
+        return refuse_unknown(a, "account name");
+    return neg_publish_is_home(a, rule->realms)
+               ? name
+               : apr_pstrcat(neg_attempt_pool(a), name, "@", a->identity->realm, NULL);
+}
+
+/* Another forest may give its users the suffix of ours. */
+static const char *upn(neg_attempt *a, const neg_user_rule *rule)
+{
+    if (!a->identity->upn)
+        return refuse_unknown(a, "user principal name");
+    return neg_publish_is_home(a, rule->realms)
+               ? a->identity->upn
+               : refuse_name(a, "its realm is not one of those whose user principal names are "
+                                "believed: AuthNegotiateUser upn and the realms, or account");
 }
 
 static const char *expression(neg_attempt *a, const neg_user_rule *rule)
@@ -247,7 +298,11 @@ static const char *user_by_rule(neg_attempt *a)
     case NEG_USER_LOCAL:
         return local_name(a);
     case NEG_USER_STRIP:
-        return is_stripped(a, rule) ? a->identity->name : a->identity->principal;
+        return neg_publish_is_home(a, rule->realms) ? a->identity->name : a->identity->principal;
+    case NEG_USER_ACCOUNT:
+        return account(a, rule);
+    case NEG_USER_UPN:
+        return upn(a, rule);
     case NEG_USER_EXPR:
         return expression(a, rule);
     default:

@@ -44,8 +44,8 @@ const char *neg_realm_needs_default(const neg_conf *conf)
 {
     if (conf->user && conf->user->form == NEG_USER_LOCAL)
         return "AuthNegotiateUser local";
-    if (conf->user && conf->user->form == NEG_USER_STRIP && conf->user->realms->nelts == 0)
-        return "AuthNegotiateUser strip (without realms)";
+    if (conf->user && conf->user->realms && conf->user->realms->nelts == 0)
+        return "AuthNegotiateUser strip, account or upn (without realms)";
     return neg_basic_has(conf, NEG_KERBEROS) ? "AuthNegotiateBasicProvider kerberos" : NULL;
 }
 
@@ -71,7 +71,6 @@ const apr_array_header_t *neg_realm_find_lookalikes(apr_pool_t *p, const neg_con
     apr_array_header_t *findings = apr_array_make(p, 1, sizeof(neg_finding));
     compare(p, "AuthNegotiateBasicRealm", own->basic_realm, default_realm, findings);
     compare(p, "Require krb5-realm", own->required_realms, default_realm, findings);
-    compare(p, "AuthNegotiateUser strip", own->user ? own->user->realms : NULL, default_realm,
-            findings);
+    compare(p, "AuthNegotiateUser", own->user ? own->user->realms : NULL, default_realm, findings);
     return findings;
 }

@@ -154,12 +154,20 @@ static neg_bytes facts_of(apr_pool_t *p, const neg_identity *identity)
     return record;
 }
 
-/* Whether a session is all that a new one would be.  Tickets can be kept with a store alone. */
+/* Tickets stay with a session that can be ended, and only those in a file: what this process has in
+ * its memory, for backends, goes with the request or the connection. */
+static int has_tickets_to_keep(const neg_attempt *a)
+{
+    return neg_session_store_of(a) && a->identity->ccache &&
+           neg_ccache_is_file(a->identity->ccache);
+}
+
+/* Whether a session is all that a new one would be. */
 static int is_as_good(const neg_attempt *a, const neg_identity *old)
 {
     neg_bytes x = facts_of(neg_attempt_pool(a), old);
     neg_bytes y = facts_of(neg_attempt_pool(a), a->identity);
-    if (neg_session_store_of(a) && a->identity->ccache && !old->ccache)
+    if (has_tickets_to_keep(a) && !old->ccache)
         return 0;
     return x.len && x.len == y.len && memcmp(x.data, y.data, x.len) == 0;
 }
@@ -180,14 +188,14 @@ static const char *hash_text(apr_pool_t *p, const void *data, apr_size_t len, in
     return apr_pescape_hex(p, hash, bytes, 0);
 }
 
-/* The tickets stay where they are, under a name that lasts: only where the session can be ended. */
+/* The tickets stay where they are, under a name that lasts. */
 static const char *keep_ccache(neg_attempt *a, const neg_live *l)
 {
     apr_pool_t *p = neg_attempt_pool(a);
     const neg_identity *identity = a->identity;
     neg_ccache_session session;
     const char *kept = NULL, *why;
-    if (!identity->ccache || !neg_session_store_of(a))
+    if (!has_tickets_to_keep(a))
         return NULL;
     sweep(a, identity->ccache_dir);
     session.directory = identity->ccache_dir;

@@ -11,6 +11,7 @@ use MIME::Base64 qw(decode_base64 encode_base64);
 use NegTest;
 use NegTest::Httpd qw(httpd_user mpm);
 use NegTest::Keytab qw(read_keytab write_keytab);
+use NegTest::Pac qw(logon_info mint);
 use NegTest::Stage;
 
 plan skip_all => 'it is the same with every MPM' if mpm() eq 'prefork';
@@ -201,11 +202,33 @@ my %DIRECTIVES = (
             'principal local'     => qr/write principal, local, strip/,
             'strip @EXAMPLE.TEST' => qr/"\@EXAMPLE\.TEST": write the realm without its \@/,
             'strip A.TEST,B.TEST' => qr/"A\.TEST,B\.TEST": separate realms by spaces/,
-            account               => qr/account is read from .* PAC.*write principal/,
-            upn                   => qr/upn is read from .* PAC.*write principal/,
+            'account @EXAMPLE.TEST' => qr/AuthNegotiateUser account: "\@EXAMPLE\.TEST": write the realm without its \@/,
+            'upn @EXAMPLE.TEST'   => qr/AuthNegotiateUser upn: "\@EXAMPLE\.TEST": write the realm without its \@/,
             '"%{nosuchfunction:x}"' => qr/cannot be read/,
         ],
         contexts => [qw(location htaccess)],
+    },
+    AuthNegotiateGroup => {
+        see     => \&sees_group,
+        default => 'none',
+        values  => [
+            'Editors S-1-5-21-1-2-3-1200'   => 'Editors',
+            '"A Team" S-1-5-21-1-2-3-1200'  => 'A Team',
+            '"Editors" S-1-5-21-1-2-3-9'    => 'none',
+            off                             => 'none',
+            Off                             => 'none',
+        ],
+        wrong => [
+            Editors                         => qr/write a name and its SID, or off/,
+            'Editors 1200'                  => qr/begins with S-1-.*tools\/ad-groups/,
+            'S-1-5-21-1-2-3-1200 Editors'   => qr/begins with S-1-/,
+            'S-1-5-32-544 S-1-5-32-544'     => qr/write the name first, then the SID/,
+            '"A;B" S-1-5-21-1-2-3-1200'     => qr/no semicolon/,
+            '" A" S-1-5-21-1-2-3-1200'      => qr/no space at its ends/,
+            'everyone S-1-5-21-1-2-3-1200'  => qr/another group everywhere/,
+            '"Domain Users" S-1-5-21-1-2-3-1200' => qr/another group everywhere/,
+        ],
+        contexts => [qw(server location htaccess)],
     },
     AuthNegotiateAttribute => {
         see      => \&sees_attribute,
@@ -275,6 +298,18 @@ my %DIRECTIVES = (
         values   => [ TICKETS => 'TICKETS', KRB5CCNAME => 'KRB5CCNAME', _T1 => '_T1' ],
         wrong    => [ '1A' => qr/does not begin with a digit; write for example KRB5CCNAME/,
             'A-B' => qr/letters, digits and underscores/, q("") => qr/takes one argument, the variable/, 'A B' => qr/takes one argument/ ],
+        contexts => [qw(server location)],
+    },
+    AuthNegotiateProxyService => {
+        see      => \&sees_proxy_service,
+        default  => 'passes on',
+        with     => 'ProxyPass "' . url('/plain') . '"',
+        values   => [ HTTP => 'needs a ticket', off => 'passes on', 'HTTP@localhost' => 'needs a ticket',
+            'HTTP optional' => 'passes on', '"HTTP@%{HTTP_HOST}"' => 'needs a ticket' ],
+        wrong    => [ 'localhost' => qr/"localhost" is not understood; write HTTP \(at the host.*HTTP\@backend/,
+            'HTTP@' => qr/is not understood; write HTTP/, 'HTTP/localhost' => qr/is not understood/, 'any' => qr/is not understood/,
+            'HTTP never' => qr/write optional after a service/, 'off optional' => qr/write optional after a service/,
+            'HTTP@%{' => qr/the expression .* cannot be read/ ],
         contexts => [qw(server location)],
     },
 );
@@ -354,6 +389,24 @@ sub sees_offer {
     return $r->challenges ? 'always' : 'once';
 }
 
+# A name for the group 1200 of the user's domain.
+my $member;
+
+sub sees_group {
+    my ($path) = @_;
+    $member ||= mint(
+        ccache  => 'FILE:' . stage_dir() . '/kdc/ccache/member',
+        keytab  => keytab(),
+        service => 'HTTP/localhost@EXAMPLE.TEST',
+        client  => 'alice@EXAMPLE.TEST',
+        1       => logon_info(groups => [1200])
+    );
+    my $token = NegTest::Initiator->new(ccache => $member)->authorization;
+    my $text  = get($path, Authorization => $token)->env->{NEGOTIATE_GROUPS};
+    my ($name) = grep { !/^S-1-/ } split /;/, defined $text ? $text : '';
+    return defined $name ? $name : 'none';
+}
+
 # The PAC says the client's name, in UTF-16.
 sub sees_attribute {
     my ($path) = @_;
@@ -380,6 +433,12 @@ sub sees_env {
     my ($path) = @_;
     my $env = with_token($path, delegate => 1)->env;
     return join ' ', sort grep { $env->{$_} =~ m{^FILE:\Q$delegated\E/} } keys %$env;
+}
+
+# Without a delegated ticket nothing is passed on as the user.
+sub sees_proxy_service {
+    my ($path) = @_;
+    return with_token($path)->status == 403 ? 'needs a ticket' : 'passes on';
 }
 
 # --- configurations ----------------------------------------------------------
@@ -562,7 +621,7 @@ for my $name (@names) {
               for '', 'inner/';
         }
         $text .= qq{<Directory "$dir$path_of{$name}">\nOptions +ExecCGI\nAddHandler cgi-script .pl\nAuthType Negotiate\n}
-          . "AuthName test\nRequire valid-user\n" . ($d->{with} ? "$d->{with}\n" : '') . (may_stand($name, 'location') ? "$name $d->{values}[0]\n" : '') . "</Directory>\n";
+          . "AuthName test\nRequire valid-user\n" . ($d->{with} && may_stand($name, 'htaccess') ? "$d->{with}\n" : '') . (may_stand($name, 'location') ? "$name $d->{values}[0]\n" : '') . "</Directory>\n";
     }
     $text =~ s/^ScriptAliasMatch.*\n//mg;
     my $server = server(conf => $text)->start;

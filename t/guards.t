@@ -76,7 +76,7 @@ is_deeply [ table_of('Of a client that was refused') ], [ refused_variables() ],
 is_deeply [ table_of('Control') ], [ controls() ], '... and what the module looks at';
 
 {
-    my %status = (CLIENT => 401, PASSWORD => 401, POLICY => 403, SERVER => 500, BUSY => 503);
+    my %status = (CLIENT => 401, PASSWORD => 401, POLICY => 403, SERVER => 500, BACKEND => 502, BUSY => 503);
     my (%is, %code_of);
     for (read_file('src/cause.h') =~ /X\((\w+, "[\w-]+", \w+)\)/g) {
         my ($name, $code, $blame) = /(\w+), "([\w-]+)", (\w+)/;
@@ -175,6 +175,7 @@ sub directives {
         'RSRC_CONF'               => 'server config, virtual host',
         'NO_HTACCESS'             => 'directory',
         'OR_AUTHCFG'              => 'directory, .htaccess',
+        'RSRC_CONF | OR_AUTHCFG'  => 'server config, virtual host, directory, .htaccess',
     );
     my $code = read_file('src/directives.c');
     die "NO_HTACCESS is something else now\n" if $code !~ /^#define NO_HTACCESS \(ACCESS_CONF\)$/m;
@@ -322,10 +323,12 @@ sub merging {
         [ AuthNegotiateDelegate       => 'FILE:@stage@/delegated',   'FILE:@stage@/rcache' ],
         [ AuthNegotiateDelegatePerms  => 'mode:0640',                'mode:0600' ],
         [ AuthNegotiateDelegateEnv    => 'OUTER',                    'KRB5CCNAME' ],
+        [ AuthNegotiateGroup          => 'Staff S-1-5-21-1-2-3-1001', 'Staff S-1-5-21-1-2-3-1002' ],
         [ AuthNegotiateAttribute      => 'TICKET auth-indicators',   'off' ],
         [ AuthNegotiateSession        => 'On',                       'Off' ],
         [ AuthNegotiateSessionTimeout => '60',                       '30min 10h' ],
         [ AuthNegotiateSessionCookie  => 'outer Path=/outer',        'default' ],
+        [ AuthNegotiateProxyService   => 'HTTP optional',            'HTTP@localhost' ],
     );
     die "a directive is missing in this table\n" if join(' ', of_directory()) ne join ' ', sort map { $_->[0] } @table;
     my ($outer, $inner) = map { my $i = $_; join '', map { "$_->[0] $_->[$i]\n" } @table } 1, 2;

@@ -43,6 +43,10 @@ sub conf {
     <Location "/tickets">
         AuthNegotiateDelegate "FILE:$tickets"
     </Location>
+    <Location "/backends">
+        AuthName "backends"
+        AuthNegotiateProxyService HTTP\@localhost
+    </Location>
     <Location "/logout">
         SetHandler negotiate-logout
         Require all granted
@@ -154,6 +158,13 @@ SKIP: {
         is user(get($server, env_of('tickets'), token('bob', delegate => 1))), 'bob@EXAMPLE.TEST', 'another user';
         is scalar(kept()), 17, '... has his own';
         unlink kept();
+        $server->log->mark;
+        @cookie = login($server, 'backends', delegate => 1);
+        is_deeply [ get($server, env_of('backends'), @cookie, token('alice', delegate => 1))->header('Set-Cookie') ], [],
+          'those that are in memory, for backends, do not begin a session with each token';
+        is_deeply [ $server->log->lines(qr/goes on \(delegation\)/) ], [], '... nor is anybody told';
+        is scalar(kept()), 0, '... and they are not kept';
+        is user(get($server, env_of('backends'), @cookie)), 401, '... so that she is asked for them again';
         my $others = sub { return grep { !/session/ } glob "$tickets/krb5cc_*" };
         wait_until(sub { !$others->() }, 5);    # a request ends after its answer
         is_deeply [ $others->() ], [], 'and nothing else is left';

@@ -307,7 +307,7 @@ sub says_nothing {
     warns_check('... in Require', $in->('Location /x', $bare, 'Require krb5-realm Example.Test'),
         qr{Require krb5-realm \(in /x,}, qr/write EXAMPLE\.TEST/);
     warns_check('... in AuthNegotiateUser', $in->('Location /x', $bare, $rule, 'AuthNegotiateUser strip example.TEST OTHER.TEST'),
-        qr{AuthNegotiateUser strip \(in /x,}, qr/write EXAMPLE\.TEST/);
+        qr{AuthNegotiateUser \(in /x,}, qr/write EXAMPLE\.TEST/);
 
     my $cache = "AuthnCacheSOCache shmcb\n";
     warns_check('a rule for tickets over a cache of passwords',
@@ -471,7 +471,7 @@ CONF
     like $at{'/outer'}, qr{^ +host/localhost\@EXAMPLE\.TEST kvno 3 \S+ \(does not accept here\)$}m,
       '... and which do not serve';
     my %unset = (
-        attributes => 'off', passwords => 'off', realms => 'default', enterprise => 'Off', session => 'Off',
+        attributes => 'off', groups => 'off', passwords => 'off', realms => 'default', enterprise => 'Off', session => 'Off',
         timeouts => 'idle 1800 s, absolute 36000 s', cookie => '(default name); Path=/; HttpOnly; SameSite=Lax',
     );
     my %policy = (
@@ -497,6 +497,15 @@ CONF
     my $broken = server(conf => location('/x'), env => { KRB5_KTNAME => "FILE:$dir/none.keytab" });
     my $said = $broken->dump('NEGOTIATE');
     ok !$said->{ok} && $said->{output} =~ /none\.keytab does not exist/, '... nor does a broken one dump without a word';
+}
+
+# --- backends ------------------------------------------------------------------
+
+{
+    my $server = server(conf => location('/x', "AuthNegotiateKeytab $dir/http.keytab", 'AuthNegotiateProxyService HTTP'));
+    my $file   = $server->dir . '/httpd.conf';
+    run([ qw(sed -i), '/^LoadModule proxy_/d', $file ]);
+    stops_check('a backend without mod_proxy', $server, qr/AuthNegotiateProxyService \(in \/x, /, qr/mod_proxy is not loaded/, qr/LoadModule proxy_module/);
 }
 
 # --- restarts ----------------------------------------------------------------

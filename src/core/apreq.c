@@ -1,5 +1,8 @@
 #include "apreq.h"
 
+#include <apr_escape.h>
+#include <openssl/evp.h>
+
 #include "reader.h"
 
 #define KRB5_VERSION 5
@@ -61,6 +64,19 @@ const char *neg_ap_req_parse(neg_bytes der, neg_ap_req *out)
     }
     *out = ap_req;
     return NULL;
+}
+
+const char *neg_ap_req_proof(apr_pool_t *p, neg_bytes der)
+{
+    neg_ap_req ap_req;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int len;
+
+    if (neg_ap_req_parse(der, &ap_req) ||
+        !EVP_Digest(ap_req.ticket.data, ap_req.ticket.len, digest, &len, EVP_sha256(), NULL)) {
+        return NULL;
+    }
+    return apr_pescape_hex(p, digest, len, 0);
 }
 
 /** Two digits of a time; sets the reader's error on anything else. */

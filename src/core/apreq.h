@@ -1,10 +1,12 @@
 /**
  * The Kerberos AP exchange, as far as it can be read without a key, and the one field of the
- * decrypted Authenticator that explains a refusal.  Used for explanations, never for decisions.
+ * decrypted Authenticator that explains a refusal.  Used for explanations, never for decisions; but
+ * a ticket that GSSAPI has accepted can be known again by its proof.
  */
 #ifndef NEG_CORE_APREQ_H
 #define NEG_CORE_APREQ_H
 
+#include <apr_pools.h>
 #include <apr_time.h>
 
 #include "bytes.h"
@@ -18,6 +20,12 @@ typedef struct {
 
 /** @return NULL, or a static sentence; *out is then untouched. */
 const char *neg_ap_req_parse(neg_bytes der, neg_ap_req *out);
+
+/**
+ * A text that is the same for each AP-REQ with the same ticket, and for no other.
+ * @return in p, or NULL when this is no AP-REQ
+ */
+const char *neg_ap_req_proof(apr_pool_t *p, neg_bytes der);
 
 /**
  * Reads ctime (and cusec) from a decrypted Authenticator (RFC 4120 section 5.5.1).

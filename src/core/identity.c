@@ -4,18 +4,6 @@
 
 #include <apr_strings.h>
 
-static const apr_array_header_t *dup_strings(apr_pool_t *p, const apr_array_header_t *strings)
-{
-    apr_array_header_t *copy;
-    if (!strings)
-        return NULL;
-    copy = apr_array_make(p, strings->nelts + 1, sizeof(const char *));
-    for (int i = 0; i < strings->nelts; i++)
-        APR_ARRAY_PUSH(copy, const char *) =
-            apr_pstrdup(p, APR_ARRAY_IDX(strings, i, const char *));
-    return copy;
-}
-
 static const apr_array_header_t *dup_values(apr_pool_t *p, const apr_array_header_t *values)
 {
     apr_array_header_t *copy = apr_array_make(p, values->nelts + 1, sizeof(neg_bytes));
@@ -59,9 +47,12 @@ neg_identity *neg_identity_dup(apr_pool_t *p, const neg_identity *identity)
     copy->account = apr_pstrdup(p, identity->account);
     copy->upn = apr_pstrdup(p, identity->upn);
     copy->sid = apr_pstrdup(p, identity->sid);
-    copy->groups = dup_strings(p, identity->groups);
+    copy->groups = neg_sids_dup(p, identity->groups);
+    copy->deny_only = neg_sids_dup(p, identity->deny_only);
+    copy->pac_unknown = apr_pstrdup(p, identity->pac_unknown);
     copy->ccache_dir = apr_pstrdup(p, identity->ccache_dir);
     copy->ccache = apr_pstrdup(p, identity->ccache);
+    copy->proof = apr_pstrdup(p, identity->proof);
     return copy;
 }
 

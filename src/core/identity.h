@@ -7,6 +7,7 @@
 #include <apr_time.h>
 
 #include "bytes.h"
+#include "sid.h"
 
 /** Mode and owner of a ccache (AuthNegotiateDelegatePerms). */
 typedef struct {
@@ -40,14 +41,17 @@ typedef struct {
     const apr_array_header_t *attributes; /**< of neg_attribute: all that were asked for, or NULL */
 
     /* From the ticket's PAC (MS-PAC), if the library has verified it; NULL is "not known". */
-    const char *account;              /**< the account's name */
-    const char *upn;                  /**< the user principal name */
-    const char *sid;                  /**< the user's own SID, "S-1-5-21-..." */
-    const apr_array_header_t *groups; /**< of const char *: SIDs; NULL is not "none" */
+    const char *account;       /**< the account's name */
+    const char *upn;           /**< the user principal name */
+    const char *sid;           /**< the user's own SID, "S-1-5-21-..." */
+    const neg_sids *groups;    /**< NULL is not "none" */
+    const neg_sids *deny_only; /**< the same: those that can only deny */
+    const char *pac_unknown;   /**< why all these are NULL; NULL: they are not, or nobody asked */
 
     const char *ccache_dir; /**< where a delegated credential would have been stored, or NULL */
     neg_perms ccache_perms; /**< and for whom */
     const char *ccache;     /**< TYPE:residual of the delegated credential, or NULL */
+    const char *proof;      /**< neg_ap_req_proof() of the ticket that proved it, or NULL */
 } neg_identity;
 
 /** A copy with everything that it points to in another pool; the ccache's file stays with its first

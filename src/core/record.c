@@ -10,7 +10,7 @@
 #include "reader.h"
 #include "writer.h"
 
-#define VERSION 1
+#define VERSION 2
 
 /* Flags. */
 #define TLS   1u
@@ -66,68 +66,70 @@ static const char *read_present(apr_pool_t *p, neg_reader *r)
     return s ? s : "";
 }
 
-/* ---- Groups: how much of the one before is repeated, then the rest.  The SIDs of a domain differ
- * in their last number alone, so each is some seven octets long. ---- */
+/* ---- Groups: SIDs of a domain differ in their last number alone, which takes some two octets.  A
+ * SID that is as the one before but for that is one more than this number; another one is 0 and the
+ * SID. ---- */
 
-static apr_size_t common(const char *a, const char *b)
+#define NO_NUMBER 0xffffffffu /* one more would not fit */
+
+static int is_short(neg_bytes sid, neg_bytes before)
 {
-    apr_size_t n = 0;
-
-    while (a[n] && a[n] == b[n]) {
-        n++;
-    }
-    return n;
+    return before.len > 0 && neg_sid_same_domain(sid, before) && neg_sid_rid(sid) != NO_NUMBER;
 }
 
-static void write_groups(neg_writer *w, const apr_array_header_t *groups)
+static void write_groups(neg_writer *w, const neg_sids *groups)
 {
-    const char *before = "";
-    int i;
+    neg_bytes rest, before = {NULL, 0};
 
-    neg_write_number(w, groups ? (apr_uint32_t)groups->nelts + 1 : 0);
-    for (i = 0; groups && i < groups->nelts; i++) {
-        const char *group = APR_ARRAY_IDX(groups, i, const char *);
-        apr_size_t same = common(before, group);
+    neg_write_number(w, groups ? (apr_uint32_t)groups->count + 1 : 0);
+    if (!groups) {
+        return;
+    }
+    for (rest = neg_sids_all(groups); rest.len > 0;) {
+        neg_bytes sid = neg_sids_next(&rest);
 
-        neg_write_number(w, (apr_uint32_t)same);
-        write_string(w, group + same);
-        before = group;
+        if (is_short(sid, before)) {
+            neg_write_number(w, neg_sid_rid(sid) + 1);
+        } else {
+            neg_write_number(w, 0);
+            neg_write_bytes(w, sid.data, sid.len);
+        }
+        before = sid;
     }
 }
 
-static const char *read_group(apr_pool_t *p, neg_reader *r, const char *before)
+/* @return it, where it is in the list */
+static neg_bytes read_group(neg_reader *r, neg_sids *groups, neg_bytes before)
 {
-    apr_uint32_t same = neg_read_number(r);
-    const char *rest = read_present(p, r);
+    apr_uint32_t number = neg_read_number(r);
+    neg_bytes sid;
 
-    if (same > strlen(before)) {
-        neg_read_fail(r, "it has a group that repeats more than there is");
-        return "";
+    if (number > 0 && before.len == 0) {
+        neg_read_fail(r, "its first group has no SID");
     }
-    if (before[same] && before[same] == rest[0]) {
-        neg_read_fail(r, "it has a group that repeats less than there is");
+    if (number > 0 && *r->error == NULL) {
+        return neg_sids_add_sibling(groups, before, number - 1);
     }
-    return apr_pstrcat(p, apr_pstrmemdup(p, before, same), rest, NULL);
+    sid = neg_sid_read(r);
+    if (sid.len > 0 && is_short(sid, before)) {
+        neg_read_fail(r, "it repeats more of a group's SID than it has to");
+    }
+    return neg_sids_add(groups, sid);
 }
 
 /* A group is not made before its octets are seen, so that a count alone costs nothing. */
-static const apr_array_header_t *read_groups(apr_pool_t *p, neg_reader *r)
+static const neg_sids *read_groups(apr_pool_t *p, neg_reader *r)
 {
     apr_uint32_t count = neg_read_number(r);
-    apr_array_header_t *groups;
-    const char *before = "";
-    apr_size_t total = 0;
+    neg_bytes sid = {NULL, 0};
+    neg_sids *groups;
 
     if (count == 0) {
         return NULL;
     }
-    groups = apr_array_make(p, 16, sizeof(const char *));
+    groups = neg_sids_make(p, 0);
     while (--count > 0 && *r->error == NULL) {
-        before = read_group(p, r, before);
-        if ((total += strlen(before)) > 16 * NEG_RECORD_MAX) {
-            neg_read_fail(r, "its groups are longer than any ticket's");
-        }
-        APR_ARRAY_PUSH(groups, const char *) = before;
+        sid = read_group(r, groups, sid);
     }
     return groups;
 }
@@ -189,7 +191,8 @@ static const apr_array_header_t *read_attributes(apr_pool_t *p, neg_reader *r)
     return attributes;
 }
 
-/* ---- The whole: both functions name the members in the same order ---- */
+/* ---- The whole: both functions name the members in the same order; all but the proof, which is of
+ * one token ---- */
 
 static void write_identity(neg_writer *w, const neg_identity *id)
 {
@@ -211,6 +214,8 @@ static void write_identity(neg_writer *w, const neg_identity *id)
     write_string(w, id->upn);
     write_string(w, id->sid);
     write_groups(w, id->groups);
+    write_groups(w, id->deny_only);
+    write_string(w, id->pac_unknown);
     write_string(w, id->ccache_dir);
     neg_write_number(w, id->ccache_perms.mode);
     neg_write_be64(w, id->ccache_perms.uid);
@@ -245,6 +250,8 @@ static const neg_identity *read_identity(apr_pool_t *p, neg_reader *r)
     id->upn = read_string(p, r);
     id->sid = read_string(p, r);
     id->groups = read_groups(p, r);
+    id->deny_only = read_groups(p, r);
+    id->pac_unknown = read_string(p, r);
     id->ccache_dir = read_string(p, r);
     id->ccache_perms.mode = neg_read_number(r);
     id->ccache_perms.uid = (long)neg_read_be64(r);

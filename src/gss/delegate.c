@@ -228,6 +228,11 @@ const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_c
 
 /* ---- As long as a session ---- */
 
+int neg_ccache_is_file(const char *ccache)
+{
+    return strncmp(ccache, "FILE:", 5) == 0;
+}
+
 const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const neg_ccache_session *session,
                             const char **kept)
 {
@@ -241,7 +246,7 @@ const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const neg_ccache_
                             "new one is without: see who logs in again and again and keeps no "
                             "cookie, or shorten AuthNegotiateSessionTimeout",
                             NEG_CCACHES_KEPT_MAX, session->directory);
-    if (strncmp(ccache, "FILE:", 5) != 0 || link(ccache + 5, path) != 0)
+    if (!neg_ccache_is_file(ccache) || link(ccache + 5, path) != 0)
         return apr_psprintf(p, "%s cannot be kept as %s: %s", ccache, path, strerror(errno));
     *kept = apr_pstrcat(p, "FILE:", path, NULL);
     return NULL;
@@ -250,8 +255,7 @@ const char *neg_ccache_keep(apr_pool_t *p, const char *ccache, const neg_ccache_
 static const char *path_of_kept(const char *ccache)
 {
     const char *name = strrchr(ccache, '/');
-    return name && strncmp(ccache, "FILE:", 5) == 0 &&
-                   strncmp(name + 1, SESSION, strlen(SESSION)) == 0
+    return name && neg_ccache_is_file(ccache) && strncmp(name + 1, SESSION, strlen(SESSION)) == 0
                ? ccache + 5
                : NULL;
 }
@@ -274,6 +278,41 @@ void neg_ccache_drop(const char *ccache)
     const char *path = path_of_kept(ccache);
     if (path)
         unlink(path);
+}
+
+/* ---- In memory ---- */
+
+/* A krb5 context of its own, since its owner may end in any thread. */
+typedef struct {
+    krb5_context krb5;
+    krb5_ccache handle;
+} memory;
+
+static apr_status_t forget(void *data)
+{
+    memory *m = data;
+    if (m->handle)
+        krb5_cc_destroy(m->krb5, m->handle);
+    krb5_free_context(m->krb5);
+    return APR_SUCCESS;
+}
+
+const char *neg_ccache_hide(apr_pool_t *p, gss_cred_id_t delegated, const char **ccache)
+{
+    memory *m = apr_pcalloc(p, sizeof(*m));
+    krb5_error_code code;
+    const char *why;
+    char *name;
+    if (krb5_init_context(&m->krb5) != 0)
+        return "krb5 cannot be set up in this process";
+    apr_pool_cleanup_register(p, m, forget, apr_pool_cleanup_null);
+    if ((code = krb5_cc_new_unique(m->krb5, "MEMORY", NULL, &m->handle)) != 0 ||
+        (code = krb5_cc_get_full_name(m->krb5, m->handle, &name)) != 0)
+        return neg_status_krb5_text(p, m->krb5, code);
+    why = write_credential(p, delegated, name);
+    *ccache = apr_pstrdup(p, name);
+    krb5_free_string(m->krb5, name);
+    return why;
 }
 
 /* ---- Using it ---- */

@@ -17,6 +17,7 @@
 #include "cause.h"
 #include "identity.h"
 #include "mech.h"
+#include "pac.h"
 
 /* ---- credentials.c: what each thread keeps ---- */
 
@@ -96,6 +97,7 @@ typedef struct {
     int bound;               /**< to the channel that the leg's input named */
     gss_cred_id_t delegated; /**< GSS_C_NO_CREDENTIAL when none came or none was wanted */
     const apr_array_header_t *attributes; /**< of neg_attribute: all that were wanted, or NULL */
+    neg_pac pac;                          /**< all NULL unless it was wanted */
 } neg_client;
 
 typedef enum {
@@ -124,6 +126,7 @@ typedef struct {
     neg_bytes bindings; /**< application data of the channel bindings; empty: none */
     int want_delegated;
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
+    int want_pac;
     apr_time_t now;
 } neg_leg_input;
 
@@ -168,6 +171,7 @@ typedef struct {
     const char *password; /**< not empty; it stays the caller's, who wipes it */
     int want_delegated;   /**< leg->client.delegated is to hold the user's ticket-granting ticket */
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
+    int want_pac;
 } neg_password;
 
 /**
@@ -202,6 +206,11 @@ const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char 
  */
 const char *neg_attributes_read(apr_pool_t *p, gss_name_t name, const apr_array_header_t *wants,
                                 const apr_array_header_t **attributes);
+
+/* ---- pac.c: what an Active Directory says of a client ---- */
+
+/** Reads the PAC of a completed context's source name into *pac, which p owns. */
+void neg_pac_read(apr_pool_t *p, gss_name_t name, neg_pac *pac);
 
 /* ---- delegate.c: where delegated credentials go ---- */
 
@@ -247,8 +256,12 @@ typedef struct {
 /** What one user, who may keep no cookie and begin sessions without end, can leave on the disk. */
 #define NEG_CCACHES_KEPT_MAX 16
 
+/** Whether it is in a file, and not in the memory of this process. */
+int neg_ccache_is_file(const char *ccache);
+
 /**
  * Gives the file of a stored ccache a second name, which its pool does not end: a session's.
+ * @param ccache neg_ccache_is_file()
  * @param kept FILE:path
  * @return NULL, or a sentence in p; also when the user has NEG_CCACHES_KEPT_MAX already
  */
@@ -268,6 +281,59 @@ int neg_ccaches_sweep_sessions(apr_pool_t *p, const char *directory);
  * @return NULL, or a sentence in p
  */
 const char *neg_ccache_open(apr_pool_t *p, const char *ccache, gss_cred_id_t *cred);
+
+/**
+ * Keeps a delegated credential in a new ccache in this process's memory; it ends with the pool.
+ * @param ccache MEMORY:name, in p
+ * @return NULL, or a sentence in p
+ */
+const char *neg_ccache_hide(apr_pool_t *p, gss_cred_id_t delegated, const char **ccache);
+
+/* ---- initiate.c: the other half of an exchange, as a user ---- */
+
+/** An exchange with a backend; it ends with its pool. */
+typedef struct neg_initiator neg_initiator;
+
+/**
+ * Begins an exchange by SPNEGO with Kerberos.
+ * @param ccache    TYPE:residual: the only one whose tickets are used
+ * @param principal whose they have to be, as GSSAPI displays it
+ * @param service   service@host
+ * @param token     the first token, in p
+ * @return NULL, or a sentence in p
+ */
+const char *neg_initiator_begin(apr_pool_t *p, const char *ccache, const char *principal,
+                                const char *service, neg_initiator **initiator, neg_bytes *token);
+
+/**
+ * Ends it with the backend's token.
+ * @return NULL when the backend has proven itself, or a sentence in the initiator's pool
+ */
+const char *neg_initiator_finish(neg_initiator *initiator, neg_bytes token);
+
+/* ---- tickets.c: tickets for backends, got once ---- */
+
+/** Those of a child process, for all its threads. */
+typedef struct neg_tickets neg_tickets;
+
+/** NULL when APR cannot. */
+neg_tickets *neg_tickets_create(void);
+
+/** A ticket for service@host in a user's ccache, and the logon that it may be lent to. */
+typedef struct {
+    const char *ccache; /**< TYPE:residual */
+    const char *service;
+    const char *key; /**< equal for the same user with the same proof alone; service included */
+} neg_ticket_place;
+
+/** Puts it into the ccache when it is known.  @return whether it is there now */
+int neg_tickets_lend(neg_tickets *tickets, krb5_context krb5, const neg_ticket_place *place,
+                     apr_time_t now);
+/** Notes the one that is in the ccache, until it ends or `end` comes. */
+void neg_tickets_keep(neg_tickets *tickets, krb5_context krb5, const neg_ticket_place *place,
+                      apr_time_t now, apr_time_t end);
+/** The backend does not take it (any more). */
+void neg_tickets_forget(neg_tickets *tickets, krb5_context krb5, const char *key);
 
 /* ---- keytab.c: what is in a keytab ---- */
 

@@ -154,6 +154,8 @@ static int complete_krb5(apr_pool_t *p, const accepted *a, const neg_leg_input *
     if (neg_client_read(p, a->name, client, failure) != 0 ||
         read_attributes(p, a, in, client, failure) != 0)
         return -1;
+    if (in->want_pac)
+        neg_pac_read(p, a->name, &client->pac);
     client->mechanism = "krb5";
     client->mech = NEG_MECH_KRB5;
     client->expires = ticket_end(a, in);

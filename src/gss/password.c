@@ -318,6 +318,7 @@ static void accept_token(check *c, neg_bytes token, neg_leg *leg)
     in.token = token;
     in.mech = NEG_MECH_KRB5;
     in.wants = c->in->wants;
+    in.want_pac = c->in->want_pac;
     in.now = apr_time_now();
     neg_leg_accept(c->p, &in, leg);
     if (leg->state == NEG_LEG_CONTINUE)

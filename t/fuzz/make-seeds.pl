@@ -8,6 +8,9 @@ use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use MIME::Base64 qw(encode_base64);
 
+use lib dirname(__FILE__) . '/../lib';
+use NegTest::Pac qw(logon_info upn_dns_info);
+
 # A DER element with its length in the shortest form.
 sub der {
     my ($tag, @contents) = @_;
@@ -85,11 +88,11 @@ sub text { my ($s) = @_; return defined $s ? pack('w', 1 + length $s) . $s : "\0
 
 sub record {
     my ($groups, $attributes) = @_;
-    return "\1" . pack('q>4', 1, 2, 3, 4) . "\3" . join('', map { text($_) } 'https://a:443 one', 'alice@R', 'alice', 'R', 'Negotiate', undef, 'krb5')
+    return "\2" . pack('q>4', 1, 2, 3, 4) . "\3" . join('', map { text($_) } 'https://a:443 one', 'alice@R', 'alice', 'R', 'Negotiate', undef, 'krb5')
       . "\1" . text('FILE:k HTTP') . pack('q>2', 5, 6) . text('own') . $attributes
-      . text('alice') . text(undef) . text('S-1-5-21-1-2-3-1104') . $groups . text('/dir') . pack('w', 0600) . pack('q>2', -1, 33) . text('FILE:/dir/x');
+      . text('alice') . text(undef) . text('S-1-5-21-1-2-3-1104') . $groups . "\0" . text('has no PAC') . text('/dir') . pack('w', 0600) . pack('q>2', -1, 33) . text('FILE:/dir/x');
 }
-my $groups = "\3\0" . text('S-1-5-21-1-2-3-512') . pack('w', 17) . text('3');
+my $groups = "\3\0" . pack('CC nN V*', 1, 5, 0, 5, 21, 1, 2, 3, 512) . pack('w', 514);
 
 my %seeds = (
     record => {
@@ -159,6 +162,26 @@ my %seeds = (
         'no-realm'  => 'alice',
         'end'       => 'alice@R\\',
         'anonymous' => 'WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS',
+    },
+    # (seeds/pac/samba-* are as Samba 4.17 wrote them)
+    pac => {
+        'user'       => logon_info(),
+        'groups'     => logon_info(groups => [ 513, [ 1200, 16 ], map { 2000 + $_ } 1 .. 20 ]),
+        'extra'      => logon_info(extra => [ 'S-1-18-1', [ 'S-1-5-21-7-8-9-1300', 16 ] ]),
+        'resource'   => logon_info(resource_domain => 'S-1-5-21-4-5-6', resource => [1400]),
+        'everything' => logon_info(
+            account => "J\x{f6}rg \x{1f600}", guest => 1, extra => ['S-1-5-21-7-8-9-1300'],
+            resource_domain => 'S-1-5-21-4-5-6', resource => [ 1400, 1401 ]
+        ),
+        'no-user'    => logon_info(user => 0, extra => ['S-1-5-21-7-8-9-1300']),
+        'no-domain'  => logon_info(domain => undef),
+        'no-flag'    => logon_info(extra => ['S-1-18-1'], flags => 0),
+        'authority'  => logon_info(domain => 'S-1-4294967296-21-1'),
+        'empty'      => logon_info(account => '', groups => [], empty_array => 1, primary => 0),
+        'upn'        => upn_dns_info(),
+        'upn-sid'    => upn_dns_info(flags => 2, account => 'alice', sid => 'S-1-5-21-1-2-3-1001'),
+        'sid'        => 'S-1-5-21-1004336348-1177238915-682003330-512',
+        'sid-hex'    => 'S-1-0xffff00000001-1',
     },
     credentials => {
         'negotiate' => 'Negotiate ' . encode_base64($krb5_token, ''),

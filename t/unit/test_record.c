@@ -2,25 +2,28 @@
 
 #include "record.h"
 
-static const apr_array_header_t *strings(int count, const char *const *list)
+static neg_sids *list(int count, const char *const *texts)
 {
-    apr_array_header_t *array = apr_array_make(pool, count + 1, sizeof(const char *));
+    neg_sids *groups = neg_sids_make(pool, 0);
+    neg_bytes sid = NOTHING;
     int i;
 
     for (i = 0; i < count; i++) {
-        APR_ARRAY_PUSH(array, const char *) = list[i];
+        assert_null(neg_sid_parse(pool, texts[i], &sid));
+        neg_sids_add(groups, sid);
     }
-    return array;
+    return groups;
 }
 
 static const char *const sids[] = {
     "S-1-5-21-1004336348-1177238915-682003330-512",
     "S-1-5-21-1004336348-1177238915-682003330-513",
-    "S-1-5-21-1004336348-1177238915-682003330-51",
-    "S-1-5-21-1004336348-1177238915-682003330-51",
-    "S-1-5-21-1004336348-1177238915-682003330-5123",
+    "S-1-5-21-1004336348-1177238915-682003330-4294967294",
+    "S-1-5-21-1004336348-1177238915-682003330-4294967295",
+    "S-1-5-21-1004336348-1177238915-682003330-0",
+    "S-1-5-21-1004336348-1177238915-682003330-0",
+    "S-1-5-21-1004336348-1177238915-682003330",
     "S-1-18-1",
-    "",
     "S-1-5-11",
 };
 
@@ -43,7 +46,8 @@ static const apr_array_header_t *attributes(void)
 /* Every member of an identity, in the order of identity.h.  With a member more, this does not
  * compile (-Wmissing-field-initializers, or a type that does not fit): then give it a value here,
  * which is not zero, and a place in record.c. */
-static const apr_array_header_t filled_in_later;
+static const apr_array_header_t some_attributes;
+static const neg_sids some_groups;
 static const neg_identity all_members = {
     "https://www.example.test:443 one",
     "alice/admin@EXAMPLE.TEST",
@@ -59,14 +63,17 @@ static const neg_identity all_members = {
     1,
     "own",
     1,
-    &filled_in_later,
+    &some_attributes,
     "alice",
     "alice@example.test",
     "S-1-5-21-1004336348-1177238915-682003330-1104",
-    &filled_in_later,
+    &some_groups,
+    &some_groups,
+    "has no PAC",
     "/var/lib/ccaches",
     {0640, -1, 33},
     "FILE:/var/lib/ccaches/krb5cc_1",
+    NULL, /* proof: is of one token, and no session's */
 };
 
 static neg_identity whole(void)
@@ -74,7 +81,8 @@ static neg_identity whole(void)
     neg_identity identity = all_members;
 
     identity.attributes = attributes();
-    identity.groups = strings((int)(sizeof(sids) / sizeof(sids[0])), sids);
+    identity.groups = list((int)(sizeof(sids) / sizeof(sids[0])), sids);
+    identity.deny_only = list(1, sids);
     return identity;
 }
 
@@ -139,7 +147,6 @@ static void members_keep_their_values(void **state)
     neg_identity identity = whole();
     const neg_identity *back = read_back(written(&identity)).identity;
     const neg_attribute *first;
-    int i;
 
     (void)state;
     assert_string_equal(back->space, identity.space);
@@ -157,16 +164,17 @@ static void members_keep_their_values(void **state)
     assert_int_equal(back->bound, 1);
     assert_string_equal(back->account, identity.account);
     assert_string_equal(back->upn, identity.upn);
+    assert_string_equal(back->pac_unknown, identity.pac_unknown);
+    assert_int_equal(back->deny_only->count, 1);
+    assert_same_bytes(neg_sids_all(back->deny_only), neg_sids_all(identity.deny_only));
     assert_string_equal(back->sid, identity.sid);
     assert_string_equal(back->ccache_dir, identity.ccache_dir);
     assert_int_equal(back->ccache_perms.mode, 0640);
     assert_int_equal(back->ccache_perms.uid, -1);
     assert_int_equal(back->ccache_perms.gid, 33);
     assert_string_equal(back->ccache, identity.ccache);
-    assert_int_equal(back->groups->nelts, identity.groups->nelts);
-    for (i = 0; i < back->groups->nelts; i++) {
-        assert_string_equal(APR_ARRAY_IDX(back->groups, i, const char *), sids[i]);
-    }
+    assert_int_equal(back->groups->count, identity.groups->count);
+    assert_same_bytes(neg_sids_all(back->groups), neg_sids_all(identity.groups));
     assert_int_equal(back->attributes->nelts, 2);
     first = neg_identity_attribute(back, "auth-indicators");
     assert_int_equal(first->values->nelts, 2);
@@ -193,11 +201,11 @@ static void unknown_is_not_none(void **state)
     assert_null(back->ccache);
     assert_null(back->ccache_dir);
     assert_int_equal(back->tls + back->bound, 0);
-    identity.groups = strings(0, NULL);
+    identity.groups = list(0, NULL);
     identity.attributes = apr_array_make(pool, 0, sizeof(neg_attribute));
     identity.sid = "";
     back = read_back(written(&identity)).identity;
-    assert_int_equal(back->groups->nelts, 0);
+    assert_int_equal(back->groups->count, 0);
     assert_int_equal(back->attributes->nelts, 0);
     assert_string_equal(back->sid, "");
 }
@@ -240,7 +248,7 @@ static void another_version_is_refused(void **state)
     neg_bytes record = written(&identity);
 
     (void)state;
-    ((unsigned char *)record.data)[0] = 2;
+    ((unsigned char *)record.data)[0] = 1; /* without what can only deny */
     refuses(record);
 }
 
@@ -279,25 +287,25 @@ static void a_session_that_is_too_long_is_refused(void **state)
     assert_null(record.data);
 }
 
-static size_t size_with(int groups)
+static size_t size_with(unsigned groups)
 {
-    apr_array_header_t *array = apr_array_make(pool, groups + 1, sizeof(const char *));
     neg_identity identity = whole();
-    int i;
+    neg_sids *many = list(1, sids);
+    neg_bytes first = neg_sids_all(many);
+    unsigned i;
 
-    for (i = 0; i < groups; i++) {
-        APR_ARRAY_PUSH(array, const char *) =
-            apr_psprintf(pool, "S-1-5-21-1004336348-1177238915-682003330-%d", 1000 + 7 * i);
+    for (i = 1; i < groups; i++) {
+        neg_sids_add_sibling(many, first, 1000 + 7 * i);
     }
-    identity.groups = array;
+    identity.groups = many;
     return written(&identity).len;
 }
 
 static void groups_of_a_domain_are_short(void **state)
 {
     (void)state;
-    assert_true(size_with(101) - size_with(1) <= 100 * 7);
-    assert_true(size_with(300) < 2700);
+    assert_int_equal(size_with(101) - size_with(1), 200);
+    assert_true(size_with(1000) < 2500);
 }
 
 int main(void)

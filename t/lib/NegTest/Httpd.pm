@@ -16,7 +16,8 @@ my @MODULES = qw(
   unixd log_config mime dir alias env setenvif headers rewrite negotiation
   include actions asis status
   authn_core authn_file authn_socache authz_core authz_user authz_host access_compat auth_basic
-  proxy proxy_http proxy_connect remoteip
+  proxy proxy_http proxy_connect proxy_ajp proxy_fcgi proxy_scgi proxy_uwsgi proxy_wstunnel
+  proxy_http2 proxy_balancer lbmethod_byrequests slotmem_shm remoteip
   socache_shmcb socache_redis socache_memcache ssl http2
 );
 

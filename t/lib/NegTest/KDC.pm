@@ -53,6 +53,7 @@ sub stop { my ($self) = @_; $self->{daemon}->stop if $self->{daemon}; return }
 
 sub dir       { $_[0]{dir} }
 sub port      { $_[0]{port} }
+sub address   { "127.0.0.1:$_[0]{port}" }
 sub realm     { $_[0]{realms}[0] }
 sub realms    { @{ $_[0]{realms} } }
 sub krb5_conf { "$_[0]{dir}/krb5.conf" }
@@ -204,7 +205,7 @@ sub write_krb5_conf {
     );
     my @realms  = $self->realms;
     my $default = join '', map { "    $_ = $settings{$_}\n" } sort keys %settings;
-    my $kdc     = "kdc = 127.0.0.1:$self->{port}";
+    my $kdc     = 'kdc = ' . $self->address;
     my $realms  = join '', map { "    $_ = {\n        $kdc\n    }\n" } @realms;
     my $domains = join '', map { '    .' . lc($_) . " = $_\n" } @realms;
     _write_file($file, <<"END");
@@ -289,8 +290,8 @@ sub _start_daemon {
         env    => { $self->env },
         output => "$self->{dir}/krb5kdc.out",
     );
-    my $address = "127.0.0.1:$self->{port}";
-    my $decided = sub { !$self->{daemon}->alive || IO::Socket::INET->new(PeerAddr => $address) };
+    my $decided =
+      sub { !$self->{daemon}->alive || IO::Socket::INET->new(PeerAddr => $self->address) };
     wait_until($decided, START_SECONDS) && $self->{daemon}->alive
       or die "krb5kdc did not start:\n", $self->{daemon}->output, $self->log_text;
     return;
