@@ -71,7 +71,7 @@ is_deeply [ $r->status, $r->env->{NEGOTIATE_CHANNEL_BOUND} ], [ 200, '1' ], "a t
 is over_tls()->get($page, Authorization => initiator('alice', bindings => 'another')->authorization)->status, 401,
   '... to another: 401';
 
-my $large = over_tls()->get($page, Authorization => $gss->authorization, 'X-Large' => 'x' x 40_000);
+my $large = over_tls()->get($page, Authorization => initiator('alice')->authorization, 'X-Large' => 'x' x 40_000);
 isnt $large->status, 400, 'a header of 40,000 characters comes through';
 
 is over_tls()->get($page, Authorization => 'Basic ' . encode_base64('alice:alice', ''))->status, 200, 'a password';
