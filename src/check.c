@@ -233,6 +233,15 @@ static int takes_passwords(server_rec *s, const neg_section *section)
     return section->takes_passwords;
 }
 
+/* Of more than the name.  AuthNegotiateUser account and upn want the PAC for the name alone. */
+static int asks_ticket(const neg_conf *conf)
+{
+    int for_name =
+        conf->user && (conf->user->form == NEG_USER_ACCOUNT || conf->user->form == NEG_USER_UPN);
+    return conf->wants || (conf->wants_pac && !for_name) ||
+           (conf->required_realms && conf->required_realms->nelts);
+}
+
 /* A password is bound to nothing, and is there to be used again. */
 static void check_passwords(checks *c, server_rec *s, const neg_section *section,
                             const neg_conf *conf, const char *at)
@@ -244,10 +253,11 @@ static void check_passwords(checks *c, server_rec *s, const neg_section *section
              "wants here: write AuthNegotiateBasicProvider off, or AuthNegotiateChannelBinding "
              "optional");
     if (on && neg_basic_has(conf, "socache") && neg_basic_has(conf, NEG_KERBEROS) &&
-        (conf->wants || (conf->required_realms && conf->required_realms->nelts)))
+        asks_ticket(conf))
         note(c->warnings, apr_pstrcat(c->pool, "AuthNegotiateBasicProvider socache", at, NULL),
              "what mod_authn_socache has kept is a name without a ticket: Require krb5-realm, "
-             "auth-indicator and name-attribute let a password in when the KDC has just checked "
+             "auth-indicator, name-attribute and pac-group let a password in when the KDC has just "
+             "checked "
              "it, and not when it comes from there. Write rules for names (Require user), or leave "
              "socache out; AuthNegotiateSession spares the KDC, too");
     if ((on || takes_passwords(s, section)) && conf->require_tls == NEG_OFF)
