@@ -249,8 +249,9 @@ static void explain_no_key(evidence *e, const apr_array_header_t *entries, neg_f
     failure->text = apr_psprintf(
         e->pool,
         "the ticket is for %s, and the keytab %s has no key of that name; it has %s. Add the key "
-        "(MIT: kadmin ktadd; Active Directory: setspn, then ktpass or samba-tool), or have clients "
-        "use the name that is there",
+        "(MIT: kadmin ktadd, which ends older keytabs of it; Active Directory: setspn, then ktpass "
+        "or "
+        "samba-tool), or have clients use the name that is there",
         e->server, e->keytab_name, neg_keytab_principals(e->pool, entries, SHOWN_PRINCIPALS));
 }
 
