@@ -23,6 +23,16 @@ static const char indicators[] = "auth-indicators"; /* MIT krb5's name of the at
  * client has shown no ticket with this request and a newer one could have what a rule of ours has
  * missed.
  */
+static int tell_denied(const neg_attempt *a, request_rec *r, int status)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  "%s (REMOTE_USER %s) is known and may not enter (%d): %s. Where it should, write "
+                  "a Require that it satisfies",
+                  a->identity->principal, ap_escape_logitem(r->pool, r->user), status,
+                  a->denied ? a->denied : "no Require of this location is for it");
+    return status;
+}
+
 int neg_authorize(request_rec *r)
 {
     int status;
@@ -31,15 +41,30 @@ int neg_authorize(request_rec *r)
         return DECLINED;
     attempt->authorizing = 1;
     attempt->lacking = 0;
+    attempt->denied = NULL;
     attempt->groups_unknown = NULL;
     status = ap_run_auth_checker(r);
     attempt->authorizing = 0;
     if (attempt->groups_unknown && (status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ||
                                     status == HTTP_INTERNAL_SERVER_ERROR))
         return neg_answer_unknown_groups(attempt, r);
-    if (status != HTTP_UNAUTHORIZED)
-        return status;
-    return attempt->lacking && neg_answer_ask_again(attempt) ? HTTP_UNAUTHORIZED : HTTP_FORBIDDEN;
+    if (status == HTTP_UNAUTHORIZED && !(attempt->lacking && neg_answer_ask_again(attempt)))
+        status = HTTP_FORBIDDEN;
+    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ? tell_denied(attempt, r, status)
+                                                                   : status;
+}
+
+/* Whether it counts is known only when all rules have been asked: one may have let the client in.
+ */
+authz_status neg_authorize_deny(request_rec *r, const char *why)
+{
+    neg_attempt *attempt = neg_attempt_granted(r);
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s", why);
+    if (attempt && !attempt->denied)
+        attempt->denied = why;
+    else if (attempt && !strstr(attempt->denied, why))
+        attempt->denied = apr_pstrcat(r->pool, attempt->denied, "; ", why, NULL);
+    return AUTHZ_DENIED;
 }
 
 void neg_authorize_note_lacking(request_rec *r)
@@ -63,13 +88,12 @@ authz_status neg_authorize_identity(request_rec *r, const char *rule, const neg_
                       rule, ap_escape_logitem(r->pool, r->user));
         return AUTHZ_DENIED;
     }
-    if (attempt->identity->mech != NEG_MECH_KRB5) {
-        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s: %s was proven by %s, not by a ticket",
-                      rule, ap_escape_logitem(r->pool, attempt->identity->principal),
-                      attempt->identity->provider ? attempt->identity->provider
-                                                  : attempt->identity->mechanism);
-        return AUTHZ_DENIED;
-    }
+    if (attempt->identity->mech != NEG_MECH_KRB5)
+        return neg_authorize_deny(
+            r, apr_psprintf(r->pool, "%s: %s was proven by %s, not by a ticket", rule,
+                            ap_escape_logitem(r->pool, attempt->identity->principal),
+                            attempt->identity->provider ? attempt->identity->provider
+                                                        : attempt->identity->mechanism));
     *identity = attempt->identity;
     return AUTHZ_GRANTED;
 }
@@ -132,10 +156,11 @@ static const char *parse_realms(cmd_parms *cmd, const char *line, const void **p
         return apr_psprintf(cmd->pool,
                             "Require krb5-realm: %s; write one or more realms, such as EXAMPLE.COM",
                             why);
-    for (int i = 0; i < words->nelts; i++)
-        if (*APR_ARRAY_IDX(words, i, neg_word).text == '@')
-            return apr_psprintf(cmd->pool, "Require krb5-realm: write the realm without its @: %s",
-                                APR_ARRAY_IDX(words, i, neg_word).text + 1);
+    for (int i = 0; i < words->nelts; i++) {
+        const neg_word *word = &APR_ARRAY_IDX(words, i, neg_word);
+        if (!word->expr && (why = neg_realm_check(word->text)))
+            return apr_psprintf(cmd->pool, "Require krb5-realm: \"%s\": %s", word->text, why);
+    }
     *parsed = words;
     return NULL;
 }
@@ -154,9 +179,9 @@ static authz_status check_realms(request_rec *r, const char *line, const void *p
         if (*realm && strcmp(realm, identity->realm) == 0)
             return AUTHZ_GRANTED;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "Require krb5-realm %s: %s is of another realm",
-                  line, identity->principal);
-    return AUTHZ_DENIED;
+    return neg_authorize_deny(r,
+                              apr_psprintf(r->pool, "Require krb5-realm %s: %s is of another realm",
+                                           line, identity->principal));
 }
 
 /* ---- Attributes ---- */
@@ -212,10 +237,10 @@ static authz_status deny(request_rec *r, const attribute_rule *rule, const neg_a
                          const neg_identity *identity)
 {
     const char *has = neg_attributes_text(r->pool, attribute);
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s: the ticket of %s has %s%s", rule->rule,
-                  identity->principal, has ? "only " : "no such attribute", has ? has : "");
     neg_authorize_note_lacking(r);
-    return AUTHZ_DENIED;
+    return neg_authorize_deny(r, apr_psprintf(r->pool, "%s: the ticket of %s has %s%s", rule->rule,
+                                              identity->principal,
+                                              has ? "only " : "no such attribute", has ? has : ""));
 }
 
 static authz_status check_attribute(request_rec *r, const char *line, const void *parsed)

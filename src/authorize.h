@@ -35,6 +35,14 @@ const char *neg_authorize_words(cmd_parms *cmd, const char *line, const apr_arra
  * matches nothing. */
 const char *neg_authorize_text(request_rec *r, const neg_word *word);
 
+/**
+ * The rule denied.  The log has it at debug at once, and at info where nothing else lets the client
+ * in.
+ * @param why a whole sentence in r's pool that begins with the rule
+ * @return AUTHZ_DENIED
+ */
+authz_status neg_authorize_deny(request_rec *r, const char *why);
+
 /** The rule denied, and a newer ticket of the same client might satisfy it. */
 void neg_authorize_note_lacking(request_rec *r);
 

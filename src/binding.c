@@ -23,7 +23,10 @@ static const char *read_file(cmd_parms *cmd, const char *path, const char **text
         apr_file_close(file);
     }
     if (rv != APR_SUCCESS && rv != APR_EOF)
-        return apr_psprintf(cmd->pool, "%s: %s cannot be read: %pm", cmd->cmd->name, path, &rv);
+        return apr_psprintf(cmd->pool,
+                            "%s: the certificate %s cannot be read: %pm. Write the path of the "
+                            "one, in PEM, that clients see, as root can read it",
+                            cmd->cmd->name, path, &rv);
     buffer[len] = '\0';
     *text = buffer;
     return NULL;
@@ -57,7 +60,7 @@ const char *neg_binding_set(cmd_parms *cmd, void *conf, const char *mode, const 
     else if (strcasecmp(mode, "optional") != 0)
         return apr_psprintf(cmd->pool,
                             "AuthNegotiateChannelBinding: write optional, off or require, not "
-                            "\"%s\"",
+                            "\"%s\"; a certificate follows that word",
                             mode);
     if (!file)
         return NULL;

@@ -21,6 +21,7 @@ typedef struct {
     server_rec *main_server;
     const char *user;             /* as whom the children run */
     krb5_context krb5;            /* NULL when krb5.conf cannot be read */
+    const char *default_realm;    /* NULL when krb5.conf has none */
     apr_array_header_t *errors;   /* of const char * */
     apr_array_header_t *warnings; /* of const char * */
     apr_array_header_t *probes;   /* of neg_probe */
@@ -43,13 +44,8 @@ static void note(apr_array_header_t *findings, const char *where, const char *se
 
 static int encloses(const neg_section *outer, const neg_section *inner)
 {
-    apr_size_t len;
-    if (!outer->conf->where || !inner->conf->where || outer == inner)
-        return 0;
-    len = strlen(outer->conf->where);
-    return strncmp(outer->conf->where, inner->conf->where, len) == 0 &&
-           (inner->conf->where[len] == '/' || inner->conf->where[len] == '\0' ||
-            (len && outer->conf->where[len - 1] == '/'));
+    return outer->conf->where && inner->conf->where && outer != inner &&
+           neg_scope_is_path_within(outer->conf->where, inner->conf->where);
 }
 
 static const neg_conf *merge_enclosing(apr_pool_t *p, const neg_conf *conf, server_rec *s,
@@ -132,6 +128,15 @@ static void add_probe(checks *c, const char *where, const neg_conf *conf, neg_pr
     probe->what = what;
 }
 
+static void take_advice(checks *c)
+{
+    const apr_array_header_t *findings = neg_advice_find(c->pool);
+    for (int i = 0; i < findings->nelts; i++) {
+        const neg_finding *found = &APR_ARRAY_IDX(findings, i, neg_finding);
+        note(c->warnings, found->where, found->sentence);
+    }
+}
+
 static void run_probes(checks *c)
 {
     const apr_array_header_t *findings = neg_probe_run(c->pool, c->main_server, c->user, c->probes);
@@ -141,13 +146,18 @@ static void run_probes(checks *c)
     }
 }
 
-static int any_keytab(server_rec *servers)
+/* A keytab that a section does not name may come from another one that no check can compare with it
+ * (<If>, <Files>, a <Directory> for a <Location>), or, for the main server's, from a virtual host.
+ */
+static int may_have_keytab(const checks *c, const neg_section *section)
 {
-    for (server_rec *s = servers; s; s = s->next) {
+    for (server_rec *s = c->main_server; s; s = s->next) {
         const apr_array_header_t *sections = neg_config_server(s)->sections;
-        for (int i = 0; i < sections->nelts; i++)
-            if (APR_ARRAY_IDX(sections, i, neg_section *)->conf->keytab)
+        for (int i = 0; i < sections->nelts; i++) {
+            const neg_section *other = APR_ARRAY_IDX(sections, i, const neg_section *);
+            if (other->conf->keytab && neg_scope_may_cover(&other->scope, &section->scope))
                 return 1;
+        }
     }
     return 0;
 }
@@ -164,9 +174,7 @@ static int negotiates(server_rec *s, const neg_section *section)
 }
 
 /* The file is looked at where it is named; whether its keys fit, where clients are asked for
- * tickets, since only there it is known which ones may accept.  A keytab that such a section does
- * not name may come from a section around it that no check can see (<If>, <Files>): krb5's default
- * is only insisted on where no other is named anywhere. */
+ * tickets, since only there it is known which ones may accept. */
 static void check_keytab(checks *c, server_rec *s, const neg_section *section, const neg_conf *conf,
                          const char *at)
 {
@@ -175,7 +183,7 @@ static void check_keytab(checks *c, server_rec *s, const neg_section *section, c
         apr_pstrcat(c->pool, own->keytab ? "AuthNegotiateKeytab" : "AuthType Negotiate", at, NULL);
     int keyed = (section->negotiates || own->keytab || own->acceptor) && negotiates(s, section) &&
                 neg_config_mechs(conf) & NEG_MECH_KRB5 &&
-                (conf->keytab || !any_keytab(c->main_server));
+                (conf->keytab || !may_have_keytab(c, section));
     if (own->keytab || keyed)
         check_keytab_mode(c, where, conf);
     if (keyed)
@@ -226,6 +234,15 @@ static int takes_passwords(server_rec *s, const neg_section *section)
     return section->takes_passwords;
 }
 
+/* Of more than the name.  AuthNegotiateUser account and upn want the PAC for the name alone. */
+static int asks_ticket(const neg_conf *conf)
+{
+    int for_name =
+        conf->user && (conf->user->form == NEG_USER_ACCOUNT || conf->user->form == NEG_USER_UPN);
+    return conf->wants || (conf->wants_pac && !for_name) ||
+           (conf->required_realms && conf->required_realms->nelts);
+}
+
 /* A password is bound to nothing, and is there to be used again. */
 static void check_passwords(checks *c, server_rec *s, const neg_section *section,
                             const neg_conf *conf, const char *at)
@@ -236,13 +253,21 @@ static void check_passwords(checks *c, server_rec *s, const neg_section *section
              "a password cannot be bound to a channel, which AuthNegotiateChannelBinding require "
              "wants here: write AuthNegotiateBasicProvider off, or AuthNegotiateChannelBinding "
              "optional");
+    if (on && neg_basic_has(conf, "socache") && neg_basic_has(conf, NEG_KERBEROS) &&
+        asks_ticket(conf))
+        note(c->warnings, apr_pstrcat(c->pool, "AuthNegotiateBasicProvider socache", at, NULL),
+             "what mod_authn_socache has kept is a name without a ticket: Require krb5-realm, "
+             "auth-indicator, name-attribute and pac-group let a password in when the KDC has just "
+             "checked it, and not when it comes from there. Write rules for names (Require user), "
+             "or leave "
+             "socache out; AuthNegotiateSession spares the KDC, too");
     if ((on || takes_passwords(s, section)) && conf->require_tls == NEG_OFF)
         note(c->warnings, apr_pstrcat(c->pool, "AuthNegotiateRequireTLS Off", at, NULL),
              apr_psprintf(c->pool,
                           "passwords may come to %s without TLS, where everybody on the way can "
                           "read them: leave the line out, or write On",
                           section->where));
-    if (section->takes_passwords && (conf->keytab || !any_keytab(c->main_server)))
+    if (section->takes_passwords && (conf->keytab || !may_have_keytab(c, section)))
         add_probe(c, apr_pstrcat(c->pool, "AuthBasicProvider kerberos", at, NULL), conf,
                   NEG_PROBE_KEY);
 }
@@ -251,6 +276,27 @@ static void warn(checks *c, const char *directive, const char *at, const char *s
 {
     if (sentence)
         note(c->warnings, apr_pstrcat(c->pool, directive, at, NULL), sentence);
+}
+
+/* Asked of krb5.conf as root: whether the children can read it, the probes find out. */
+static void check_realms(checks *c, server_rec *s, const neg_section *section, const neg_conf *conf,
+                         const char *at)
+{
+    const char *needs = negotiates(s, section) ? neg_realm_needs_default(conf) : NULL;
+    const apr_array_header_t *lookalikes;
+    if (section->takes_passwords)
+        needs = "AuthBasicProvider kerberos";
+    if (needs && c->krb5 && !c->default_realm)
+        note(c->errors, apr_pstrcat(c->pool, needs, at, NULL),
+             "krb5.conf is missing or has no default_realm, which this needs: write default_realm "
+             "= EXAMPLE.COM in its section [libdefaults]");
+    if (!c->default_realm)
+        return;
+    lookalikes = neg_realm_find_lookalikes(c->pool, section->conf, c->default_realm);
+    for (int i = 0; i < lookalikes->nelts; i++) {
+        const neg_finding *found = &APR_ARRAY_IDX(lookalikes, i, neg_finding);
+        note(c->warnings, apr_pstrcat(c->pool, found->where, at, NULL), found->sentence);
+    }
 }
 
 static void check_section(checks *c, server_rec *s, const neg_section *section)
@@ -268,6 +314,7 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
     check_passwords(c, s, section, conf, at);
     warn(c, "SetHandler negotiate-logout", at, neg_session_check_logout(c->pool, section, conf));
     warn(c, "AuthNegotiateSession On", at, neg_session_check_clear(c->pool, s, section, conf));
+    check_realms(c, s, section, conf, at);
     if (own->delegate && own->delegate->directory) {
         const char *where = apr_pstrcat(c->pool, "AuthNegotiateDelegate", at, NULL);
         if (check_ccache_directory(c, where, conf))
@@ -337,11 +384,13 @@ int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     c.user = neg_probe_user(ptemp);
     if (krb5_init_context(&c.krb5) != 0)
         c.krb5 = NULL;
+    c.default_realm = neg_realm_default(ptemp, c.krb5);
     c.errors = apr_array_make(ptemp, 4, sizeof(const char *));
     c.warnings = apr_array_make(pconf, 4, sizeof(const char *));
     c.probes = apr_array_make(ptemp, 4, sizeof(neg_probe));
     for (server_rec *server = s; server; server = server->next)
         check_server(&c, server);
+    take_advice(&c);
     run_probes(&c);
     if (c.krb5)
         krb5_free_context(c.krb5);

@@ -151,9 +151,19 @@ typedef struct {
     const apr_array_header_t *group_names; /**< of const char *: that Require has; not merged */
 } neg_conf;
 
+/** Where a line of the configuration stands: see scope.c. */
+typedef struct {
+    const ap_directive_t *host; /**< its <VirtualHost>; NULL: the main server */
+    const char *kind;           /**< "<Location"; "" outside every section */
+    const char *text;           /**< what follows that word; NULL outside */
+    const char *path;           /**< the first word of it */
+    int plain;                  /**< a path as it is, without wildcards: comparable with others */
+} neg_scope;
+
 /** A section of the configuration that has a directive of ours, for check.c. */
 typedef struct {
     const char *where;
+    neg_scope scope;
     const char *file; /**< of its first directive of ours */
     int line;
     int negotiates;      /**< it has AuthType Negotiate */
@@ -196,6 +206,11 @@ typedef struct {
 /* ---- directives.c ---- */
 
 extern const command_rec neg_commands[];
+
+/** Whether the servers of a cache of httpd's (redis, memcache) are written as its module reads
+ * them.
+ * @return NULL, or a sentence in p */
+const char *neg_directives_check_store(apr_pool_t *p, const char *text);
 
 /* ---- config.c ---- */
 
@@ -240,6 +255,11 @@ const char *neg_config_channel(const neg_conf *conf);
 
 /* ---- check.c ---- */
 
+typedef struct {
+    const char *where;
+    const char *sentence; /**< what is wrong, and the remedy */
+} neg_finding;
+
 /** check_config hook: what can be seen before the start, for `-t` too.  @return OK or an error */
 int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 /** post_config hook: tells the error log what check_config warned of. */
@@ -247,6 +267,35 @@ int neg_check_warn(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
 
 /** What a section's requests will see: server, enclosing sections and itself merged, in p. */
 const neg_conf *neg_check_effective(apr_pool_t *p, server_rec *s, const neg_section *section);
+
+/* ---- realms.c ---- */
+
+/** @return NULL, or a static sentence why a word of a configuration is no realm */
+const char *neg_realm_check(const char *realm);
+/** @param realms of const char *; NULL is none */
+int neg_realm_is_among(const apr_array_header_t *realms, const char *realm);
+/** krb5.conf's default realm, in p; NULL when it has none. */
+const char *neg_realm_default(apr_pool_t *p, krb5_context krb5);
+/** Which line of a section cannot do without it; NULL: none. */
+const char *neg_realm_needs_default(const neg_conf *conf);
+/** Realms of a section that only look like the default one.  @return an array of neg_finding in p,
+ * where "where" is the line's name */
+const apr_array_header_t *neg_realm_find_lookalikes(apr_pool_t *p, const neg_conf *own,
+                                                    const char *default_realm);
+
+/* ---- scope.c ---- */
+
+neg_scope neg_scope_of(apr_pool_t *p, const ap_directive_t *line);
+/** Whether what stands in outer may be for requests of inner; with certainty it is not where 0. */
+int neg_scope_may_cover(const neg_scope *outer, const neg_scope *inner);
+/** Whether both are one section, perhaps written twice. */
+int neg_scope_is_same(const neg_scope *a, const neg_scope *b);
+int neg_scope_is_path_within(const char *outer, const char *inner);
+
+/* ---- advice.c: sections that are open or dead ---- */
+
+/** To be called once the configuration is read.  @return an array of neg_finding in p */
+const apr_array_header_t *neg_advice_find(apr_pool_t *p);
 
 /* ---- probe.c: what the children will do, tried as their user before they do ---- */
 
@@ -262,11 +311,6 @@ typedef struct {
     const neg_conf *conf;
     neg_probe_kind what;
 } neg_probe;
-
-typedef struct {
-    const char *where;
-    const char *sentence; /**< what is wrong, and the remedy */
-} neg_finding;
 
 /** The name of the children's user. */
 const char *neg_probe_user(apr_pool_t *p);

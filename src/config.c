@@ -172,6 +172,7 @@ static neg_section *section_of(cmd_parms *cmd, const neg_conf *conf)
     section = apr_pcalloc(cmd->pool, sizeof(*section));
     section->conf = conf;
     section->where = conf->where ? conf->where : "the whole server";
+    section->scope = neg_scope_of(cmd->pool, cmd->directive);
     section->file = cmd->directive->filename;
     section->line = cmd->directive->line_num;
     APR_ARRAY_PUSH(server->sections, neg_section *) = section;

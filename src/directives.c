@@ -51,6 +51,8 @@ static const char *set_keytab(cmd_parms *cmd, void *conf, const char *name)
         c->keytab = name;
         return NULL;
     }
+    if (strncasecmp(name, "FILE:", 5) == 0)
+        name += 5;
     path = ap_server_root_relative(cmd->pool, name);
     if (!path || !*name)
         return apr_psprintf(cmd->pool,
@@ -107,10 +109,10 @@ static const char *set_realms(cmd_parms *cmd, neg_user_rule *rule, neg_user_form
 {
     apr_array_header_t *realms = apr_array_make(cmd->pool, argc + 1, sizeof(const char *));
     for (int i = 1; i < argc; i++) {
-        if (*argv[i] == '@')
-            return apr_psprintf(cmd->pool,
-                                "AuthNegotiateUser %s: write the realm without its @: %s", argv[0],
-                                argv[i] + 1);
+        const char *why = neg_realm_check(argv[i]);
+        if (why)
+            return apr_psprintf(cmd->pool, "AuthNegotiateUser %s: \"%s\": %s", argv[0], argv[i],
+                                why);
         APR_ARRAY_PUSH(realms, const char *) = argv[i];
         rule->text = apr_pstrcat(cmd->pool, rule->text, " ", argv[i], NULL);
     }
@@ -239,6 +241,45 @@ static const char *set_delegate_env(cmd_parms *cmd, void *conf, const char *name
                "underscores, and does not begin with a digit; write for example KRB5CCNAME";
     c->delegate_env = name;
     return NULL;
+}
+
+/* ---- Caches of httpd's, for AuthNegotiateReplayCache and AuthNegotiateSessionStore ---- */
+
+/* What httpd's modules cannot read as a port they take for a part of the name, and start. */
+static int is_host_and_port(const char *server)
+{
+    const char *bracket = strchr(server, ']');
+    const char *colon = strchr(bracket ? bracket : server, ':');
+    apr_int64_t port;
+    char *end;
+    if (!*server || strchr(server, '/') || colon == server)
+        return 0;
+    if (!colon)
+        return 1;
+    port = apr_strtoi64(colon + 1, &end, 10);
+    return apr_isdigit(colon[1]) && !*end && port > 0 && port < 65536;
+}
+
+const char *neg_directives_check_store(apr_pool_t *p, const char *text)
+{
+    const char *args = strchr(text, ':');
+    char *name = apr_pstrmemdup(p, text, strcspn(text, ":"));
+    char *server, *rest;
+    int is_remote = strcasecmp(name, "redis") == 0 || strcasecmp(name, "memcache") == 0;
+    if (strchr(name, '('))
+        return apr_psprintf(
+            p, "\"%s\": the size stands behind a path: write shmcb:/path/name(512000)", text);
+    server = is_remote ? apr_strtok(apr_pstrdup(p, args ? args + 1 : ""), ",", &rest) : NULL;
+    while (server && is_host_and_port(server)) {
+        is_remote = 0;
+        server = apr_strtok(NULL, ",", &rest);
+    }
+    if (!server && !is_remote)
+        return NULL;
+    return apr_psprintf(p, "\"%s\" names no server: write %s:host:port, such as %s:%s, without //",
+                        text, name, name,
+                        strcasecmp(name, "redis") == 0 ? "cache.example.com:6379"
+                                                       : "cache.example.com:11211");
 }
 
 #define MEMBER(name) ((void *)offsetof(neg_conf, name))

@@ -25,8 +25,11 @@ static void add_realm(cmd_parms *cmd, const apr_array_header_t **list, const cha
 const char *neg_kerberos_realm_set(cmd_parms *cmd, void *conf, const char *realm)
 {
     neg_conf *c = neg_config_edit(cmd, conf);
-    if (strcmp(realm, "default") == 0)
+    if (strcasecmp(realm, "default") == 0)
         realm = NULL;
+    else if (strpbrk(realm, ",;"))
+        return apr_psprintf(cmd->pool, "AuthNegotiateBasicRealm: \"%s\": %s", realm,
+                            neg_realm_check(realm));
     else if (!*realm || strpbrk(realm, "@/\\"))
         return apr_psprintf(cmd->pool,
                             "AuthNegotiateBasicRealm: \"%s\" is no realm; write it without an @, "
@@ -55,19 +58,11 @@ const char *neg_kerberos_see_require(cmd_parms *cmd, void *conf, const char *lin
     return NULL;
 }
 
-static int has_realm(const apr_array_header_t *realms, const char *realm)
-{
-    for (int i = 0; realms && i < realms->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(realms, i, const char *), realm) == 0)
-            return 1;
-    return 0;
-}
-
 static int is_allowed(const neg_conf *conf, const char *default_realm, const char *realm)
 {
-    return strcmp(realm, default_realm) == 0 || has_realm(conf->basic_realm, realm) ||
-           has_realm(conf->required_realms, realm) ||
-           (conf->user && has_realm(conf->user->realms, realm));
+    return strcmp(realm, default_realm) == 0 || neg_realm_is_among(conf->basic_realm, realm) ||
+           neg_realm_is_among(conf->required_realms, realm) ||
+           (conf->user && neg_realm_is_among(conf->user->realms, realm));
 }
 
 /* ---- Whom the KDC is asked about ---- */
@@ -81,11 +76,36 @@ static authn_status refuse(neg_attempt *a, neg_cause cause, const char *why)
     return neg_cause_blame(cause) == NEG_BLAME_PASSWORD ? AUTH_DENIED : AUTH_GENERAL_ERROR;
 }
 
-static authn_status refuse_realm(neg_attempt *a)
+static void append_realms(apr_array_header_t *all, const apr_array_header_t *more)
 {
+    for (int i = 0; more && i < more->nelts; i++) {
+        const char *realm = APR_ARRAY_IDX(more, i, const char *);
+        if (!neg_realm_is_among(all, realm))
+            APR_ARRAY_PUSH(all, const char *) = realm;
+    }
+}
+
+/* Those for which is_allowed() is true. */
+static const char *allowed_realms(apr_pool_t *p, const neg_conf *conf, const char *default_realm)
+{
+    apr_array_header_t *all = apr_array_make(p, 4, sizeof(const char *));
+    APR_ARRAY_PUSH(all, const char *) = default_realm;
+    append_realms(all, conf->basic_realm);
+    append_realms(all, conf->required_realms);
+    append_realms(all, conf->user ? conf->user->realms : NULL);
+    return apr_array_pstrcat(p, all, ' ');
+}
+
+static authn_status refuse_realm(neg_attempt *a, const char *default_realm, const char *realm)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
     return refuse(a, NEG_CAUSE_REALM,
-                  "the KDC of this realm is not asked here; a location that is for its users says "
-                  "so with AuthNegotiateBasicRealm or Require krb5-realm");
+                  apr_psprintf(p,
+                               "the KDC of the realm %.256s is not asked here, only that of %s; a "
+                               "location that is for its users says so with "
+                               "AuthNegotiateBasicRealm or Require krb5-realm",
+                               ap_escape_logitem(p, realm),
+                               allowed_realms(p, a->conf, default_realm)));
 }
 
 /* Fills user and enterprise. @return AUTH_USER_FOUND, or why nobody is asked */
@@ -103,7 +123,7 @@ static authn_status find_user(neg_attempt *a, const char *typed, const char *def
     else if (at == typed || !at[1] || strchr(at + 1, '@'))
         return refuse(a, NEG_CAUSE_UNKNOWN_USER, "the name is not of the form user@REALM");
     else if (!in->enterprise && !is_allowed(a->conf, default_realm, at + 1))
-        return refuse_realm(a);
+        return refuse_realm(a, default_realm, at + 1);
     return AUTH_USER_FOUND;
 }
 
@@ -161,7 +181,7 @@ static authn_status take_identity(neg_attempt *a, const neg_password *in, const 
     if (client->anonymous)
         return refuse(a, NEG_CAUSE_UNKNOWN_USER, "the KDC gives an anonymous ticket for it");
     if (in->enterprise && !is_allowed(a->conf, default_realm, client->realm))
-        return refuse_realm(a);
+        return refuse_realm(a, default_realm, client->realm);
     identity = neg_negotiate_identity(a, client, (neg_bytes){NULL, 0});
     identity->scheme = neg_basic_name;
     identity->provider = NEG_KERBEROS;

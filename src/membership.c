@@ -188,10 +188,10 @@ static authz_status check_groups(request_rec *r, const char *line, const void *p
         if (status != AUTHZ_DENIED)
             return status;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s: %s is in %d groups, and in none of these",
-                  rule->rule, c.identity->principal, c.identity->groups->count);
     neg_authorize_note_lacking(r);
-    return AUTHZ_DENIED;
+    return neg_authorize_deny(
+        r, apr_psprintf(r->pool, "%s: %s is in %d groups, and in none of these", rule->rule,
+                        c.identity->principal, c.identity->groups->count));
 }
 
 const authz_provider neg_membership_provider = {check_groups, parse_groups};

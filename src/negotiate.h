@@ -84,6 +84,7 @@ typedef struct {
     neg_failure failure;          /**< why r is refused */
     int authorizing;              /**< other modules are being asked: see neg_authorize() */
     int lacking;                  /**< one of them was a rule that a newer ticket may satisfy */
+    const char *denied;           /**< what those that denied have said; NULL: none of ours has */
     const char *groups_unknown;   /**< why one of them could not tell; else NULL */
 } neg_attempt;
 

@@ -45,6 +45,10 @@ const char *neg_probe_keytab(apr_pool_t *p, krb5_context krb5, const neg_conf *c
 
 /* ---- Probes ---- */
 
+#define MAKE_IT(file)                                                                              \
+    "(MIT: kadmin -q 'ktadd -k " file " HTTP/host.name', which makes a new key, so that other "    \
+    "servers of this name need a copy; Active Directory: ktpass)"
+
 static int serves(const apr_array_header_t *entries, const neg_conf *conf)
 {
     const char *acceptor =
@@ -58,12 +62,21 @@ static int serves(const apr_array_header_t *entries, const neg_conf *conf)
 /* Nobody is told to give the keys of the whole machine to httpd. */
 static const char *explain_default(prober *c, const char *keytab, const char *trouble)
 {
-    return apr_psprintf(c->pool,
-                        "the keytab %s %s. It is krb5's default, for the keys of the whole machine "
-                        "and for root alone: make httpd a keytab of its own (MIT: kadmin -q "
-                        "'ktadd -k FILE HTTP/host.name'; Active Directory: ktpass) and name it in "
-                        "AuthNegotiateKeytab",
-                        keytab, trouble);
+    return apr_psprintf(
+        c->pool,
+        "the keytab %s %s. It is krb5's default, for the keys of the whole machine "
+        "and for root alone: make httpd a keytab of its own " MAKE_IT(
+            "FILE") " and name it in AuthNegotiateKeytab, best in one line for the whole server",
+        keytab, trouble);
+}
+
+/* Of this process, which has become the children's user. */
+static const char *group_name(prober *c)
+{
+    char *name;
+    return apr_gid_name_get(&name, getegid(), c->pool) == APR_SUCCESS
+               ? name
+               : apr_psprintf(c->pool, "%ld", (long)getegid());
 }
 
 static const char *explain_unusable(prober *c, const char *keytab, const char *why)
@@ -76,16 +89,14 @@ static const char *explain_unusable(prober *c, const char *keytab, const char *w
         return explain_default(c, keytab, "does not exist");
     if (is_missing)
         return apr_psprintf(c->pool,
-                            "the keytab %s does not exist. Make it (MIT: kadmin -q 'ktadd -k %s "
-                            "HTTP/host.name'; Active Directory: ktpass) or write the right path in "
-                            "AuthNegotiateKeytab",
+                            "the keytab %s does not exist. Make it " MAKE_IT(
+                                "%s") " or write the right path in AuthNegotiateKeytab",
                             path, path);
     if (path && access(path, R_OK) == 0)
         return apr_psprintf(
             c->pool,
-            "the file %s is no keytab that krb5 can read: %s. Make it anew (MIT: "
-            "kadmin -q 'ktadd -k FILE HTTP/host.name'; Active Directory: ktpass) or "
-            "write the right path in AuthNegotiateKeytab",
+            "the file %s is no keytab that krb5 can read: %s. Make it anew " MAKE_IT(
+                "FILE") " or write the right path in AuthNegotiateKeytab",
             path, why);
     if (is_default)
         return explain_default(
@@ -97,9 +108,9 @@ static const char *explain_unusable(prober *c, const char *keytab, const char *w
                             keytab, c->user, why);
     return apr_psprintf(c->pool,
                         "the keytab %s cannot be read by the user %s: %s. Give it to that user's "
-                        "group and to nobody else (chgrp, chmod 640), and let the user through "
-                        "every directory above it",
-                        keytab, c->user, why);
+                        "group and to nobody else (chgrp %s %s; chmod 640 %s), and let the user "
+                        "through every directory above it",
+                        keytab, c->user, why, group_name(c), path, path);
 }
 
 /* To read a pipe would take for ever. */

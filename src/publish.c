@@ -237,6 +237,12 @@ static const char *local_name(neg_attempt *a)
         return refuse_name(a, "auth_to_local is for Kerberos principals, and this is none: write "
                               "AuthNegotiateUser principal where others are accepted");
     worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
+    if (worker && !neg_worker_default_realm(worker, neg_attempt_pool(a))) {
+        neg_attempt_refuse(a, NEG_CAUSE_NO_KDC,
+                           "krb5.conf is missing or has no default_realm, which AuthNegotiateUser "
+                           "local needs: write it in the section [libdefaults]");
+        return NULL;
+    }
     if (worker)
         local = neg_client_local_name(worker, neg_attempt_pool(a), a->identity->principal);
     return local ? local

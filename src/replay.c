@@ -35,7 +35,9 @@ struct neg_replay {
 
 static const char *create_store(cmd_parms *cmd, neg_replay *replay, const char *text)
 {
-    const char *why = neg_store_create(cmd, &use, text, &replay->store);
+    const char *why = neg_directives_check_store(cmd->pool, text);
+    if (!why)
+        why = neg_store_create(cmd, &use, text, &replay->store);
     replay->kind = NEG_REPLAY_STORE;
     if (why)
         return apr_psprintf(cmd->pool, "AuthNegotiateReplayCache: %s. Or write default, or none",

@@ -46,6 +46,13 @@ const char *neg_session_set_timeout(cmd_parms *cmd, void *conf, const char *idle
     if ((why = read_timeout(cmd, idle, &timeouts->idle)) ||
         (absolute && (why = read_timeout(cmd, absolute, &timeouts->absolute))))
         return why;
+    if (!absolute && timeouts->idle > timeouts->absolute)
+        return apr_psprintf(
+            cmd->pool,
+            "AuthNegotiateSessionTimeout: %s is longer than a session lasts at all, "
+            "which is 10h unless it is written: write a time for the whole behind "
+            "it, such as AuthNegotiateSessionTimeout %s %s",
+            idle, idle, idle);
     return timeouts->idle > timeouts->absolute
                ? "AuthNegotiateSessionTimeout: a session would end before it could be idle for so "
                  "long; write the time without a request first, then a longer one for the whole"
@@ -211,7 +218,7 @@ const char *neg_session_set_key(cmd_parms *cmd, void *ignored, const char *file)
         return apr_psprintf(cmd->pool,
                             "AuthNegotiateSessionKey %s: %s. Make a key with: (umask 077; openssl "
                             "rand -base64 32 > %s)",
-                            file, why, file);
+                            path ? path : file, why, path ? path : file);
     if (!server->session_keys)
         server->session_keys = neg_seal_ring_make(cmd->pool);
     neg_seal_ring_add(server->session_keys, key);
@@ -251,7 +258,7 @@ const char *neg_session_set_store(cmd_parms *cmd, void *ignored, const char *tex
     (void)ignored;
     neg_config_server(cmd->server)->session_place = place;
     place->text = text;
-    if (strcasecmp(text, "cookie") != 0)
+    if (strcasecmp(text, "cookie") != 0 && !(why = neg_directives_check_store(cmd->pool, text)))
         why = neg_store_create(cmd, &use, text, &place->store);
     return why ? apr_psprintf(cmd->pool,
                               "AuthNegotiateSessionStore: %s. Or write cookie: then the cookie "

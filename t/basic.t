@@ -10,7 +10,7 @@ use NegTest;
 use NegTest::Ports 'free_port';
 use NegTest::Stage;
 
-plan tests => 181;
+plan tests => 182;
 
 my $realm = kdc()->realm;
 my $tls   = free_port();
@@ -337,6 +337,13 @@ for my $path (qw(file kerberos)) {
     is clear()->get('/plain/env.pl', Authorization => basic('plain', $password{plain}))->status, 500, '... in the clear: 500';
     ok $server->log->wait_for(qr/takes no password .*write AuthNegotiateRequireTLS Off/), '... and it is said what to write';
     is clear()->get('/plain/clear/env.pl', Authorization => basic('plain', $password{plain}))->status, 200, '... Off';
+}
+
+{
+    $server->log->mark;
+    get('realm', "a\@ELSEWHERE.TEST", 'x');
+    ok $server->log->wait_for(qr/the KDC of the realm ELSEWHERE\.TEST is not asked here, only that of $realm OTHER\.TEST; a location/),
+      'a realm that is not asked is named, with those that are';
 }
 
 # --- mod_authn_socache -------------------------------------------------------

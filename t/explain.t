@@ -12,7 +12,6 @@ use NegTest::Keytab qw(read_keytab write_keytab entry AES128 AES256);
 use NegTest::Spnego qw(neg_token_init neg_token_resp KRB5 NTLMSSP UNKNOWN);
 use NegTest::Stage;
 
-plan tests => 296;
 
 my $host    = 'explain.example.test';
 my $service = "HTTP\@$host";
@@ -242,7 +241,7 @@ sub cut {
     return;
 }
 
-breaks('the keytab is deleted', sub { unlink $keytab }, qr/keytab FILE:\Q$keytab\E cannot be used.*not found.*httpd -t/);
+breaks('the keytab is deleted', sub { unlink $keytab }, qr/keytab FILE:\Q$keytab\E cannot be used.*not found.*AuthNegotiateKeytab, best in one line for the whole server.*httpd -t/);
 breaks('the keytab is empty', sub { cut(0) }, qr/keytab FILE:\Q$keytab\E cannot be used/);
 breaks('the keytab has a header and no key', sub { cut(2) }, qr/no key in the keytab \S+ may accept/, qr/keys of nobody/);
 breaks('the keytab ends in its first key', sub { cut(40) }, qr/keytab/);
@@ -256,7 +255,7 @@ breaks('the keytab cannot be read any more',
     my $late = server(conf => $conf)->start;
     unlink $keytab;
     refused('no keytab at the first token', [ $late, '/x/env.pl', Authorization => token('spnego', ccache => $fresh) ],
-        500, 'keytab', qr/keytab FILE:\Q$keytab\E cannot be used.*not found.*httpd -t/);
+        500, 'keytab', qr/keytab FILE:\Q$keytab\E cannot be used.*not found.*AuthNegotiateKeytab, best in one line for the whole server.*httpd -t/);
     like +($late->log->ours(qr/refused/))[0], qr/auth_negotiate:error/, '... an error';
     write_keytab($keytab, @keys);
     accepted('... which ends when it comes', $late, '/x/env.pl', Authorization => token('spnego', ccache => $fresh));
@@ -304,6 +303,16 @@ refused('without TLS', [ $server, '/tls/env.pl', Authorization => token('spnego'
 refused('a user without a local name',
     [ $server, '/local/env.pl', Authorization => token('spnego', ccache => ccache('carol@OTHER.TEST')) ],
     403, 'name', qr/^carol\@OTHER\.TEST has no user name here/, qr/auth_to_local/);
+{
+    my $config = $server->dir . '/krb5.conf';
+    kdc()->write_krb5_conf($config);
+    my $changed = server(conf => $conf, env => { KRB5_CONFIG => $config })->start;
+    { local (@ARGV, $^I) = ($config); local $^I = ''; while (<>) { print if !/default_realm/ } }
+    refused('a krb5.conf whose default_realm is gone',
+        [ $changed, '/local/env.pl', Authorization => token('spnego', ccache => $fresh) ],
+        500, 'no-kdc', qr/krb5\.conf is missing or has no default_realm, which AuthNegotiateUser local needs/);
+    $changed->stop;
+}
 refused('a client that may not be offered Negotiate', [ $server, '/x/env.pl', 'User-Agent' => 'never' ], 403, 'no-scheme',
     qr/no-negotiate/);
 refused('an expression that gives no acceptor', [ $server, '/expression/env.pl', Authorization => token('spnego', ccache => $fresh) ],
@@ -357,3 +366,5 @@ accepted("an expression that gives $_", $server, '/expression/env.pl', 'X-Accept
     is_deeply [ $calm->log->ours ], [], '... and first visits leave no line';
     $calm->stop;
 }
+
+done_testing;

@@ -190,8 +190,8 @@ for (
     [ 'shmcb or-else'                => qr/write or-refuse .* or or-local/ ],
     [ 'none or-local'                => qr/go with a shared cache/ ],
     [ 'default or-refuse'            => qr/go with a shared cache/ ],
-    [ 'redis'                        => qr/AuthNegotiateReplayCache: redis: /, 'redis' ],
-    [ 'memcache:'                    => qr/AuthNegotiateReplayCache: memcache:: /, 'memcache' ],
+    [ 'redis'                        => qr/"redis" names no server: write redis:host:port.* Or write default/, 'redis' ],
+    [ 'memcache:'                    => qr/"memcache:" names no server: write memcache:host:port/, 'memcache' ],
     [ 'redis:127.0.0.1:1,127.0.0.1:2' => qr/name one server/, 'redis' ],
 ) {
     my ($value, $advice, $provider) = @$_;

@@ -242,6 +242,32 @@ $log->mark;
 fetch('/indicator-two/env.pl', 'bob');
 ok scalar $log->wait_for(qr/bob\@EXAMPLE\.TEST was asked for 1 attributes/), '/indicator-two does';
 
+# --- who is turned away, and why -----------------------------------------------
+
+# One line at info, once nothing else has let the client in.
+sub turned_away {
+    my ($path, $who) = @_;
+    $log->mark;
+    fetch("/$path/env.pl", $who);
+    fetch('/none-such', 'bob'); # what is logged is there by now
+    return grep { /auth_negotiate:info\].*may not enter/ } $log->lines(qr/may not enter/);
+}
+for (
+    [ 'realm',            'carol@OTHER.TEST', qr/Require krb5-realm EXAMPLE\.TEST: carol\@OTHER\.TEST is of another realm/ ],
+    [ 'indicator',        'bob',              qr/Require auth-indicator pkinit: the ticket of bob\@EXAMPLE\.TEST has only spake/ ],
+    [ 'indicator-all',    'alice',            qr/Require auth-indicator pkinit: the ticket of alice\S+ has no such attribute/ ],
+    [ 'bob-only',         'alice',            qr/no Require of this location is for it/ ],
+    [ 'forbid',           'alice',            qr/.* has no such attribute/ ],
+) {
+    my ($path, $who, $why) = @$_;
+    my @lines = turned_away($path, $who);
+    is scalar @lines, 1, "/$path turns $who away: one line";
+    my ($name) = $who =~ /^(\w+)/;
+    like $lines[0] || '', qr/\b$name\@\S+ \(REMOTE_USER $name\@\S+\) is known and may not enter \(403\): $why\. Where it should/, '... with the reason';
+}
+is_deeply [ turned_away(@$_) ], [], "/$_->[0]: who is let in by another rule is not in the log"
+  for [ 'indicator-any', 'alice' ], [ 'any-ip', 'alice' ], [ 'realm-two', 'carol@OTHER.TEST' ];
+
 # --- connections -------------------------------------------------------------
 
 sub entered { my ($path, $who) = @_; my $c = connection(); $c->get($path, token($who)); return $c }
@@ -371,7 +397,8 @@ SKIP: {
 
 my %wrong = (
     'Require krb5-realm'                           => qr/nothing follows it; write one or more realms/,
-    'Require krb5-realm @EXAMPLE.TEST'             => qr/write the realm without its \@: EXAMPLE\.TEST/,
+    'Require krb5-realm @EXAMPLE.TEST'             => qr/"\@EXAMPLE\.TEST": write the realm without its \@/,
+    'Require krb5-realm A.TEST,B.TEST'             => qr/"A\.TEST,B\.TEST": separate realms by spaces/,
     'Require krb5-realm "%{nothing"'               => qr/the expression "%\{nothing" cannot be read/,
     'Require auth-indicator'                       => qr/nothing follows it; write one or more indicators/,
     'Require auth-indicator ""'                    => qr/an empty word matches nobody/,

@@ -24,8 +24,10 @@
 const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why)
 {
     return apr_psprintf(p,
-                        "the keytab %s cannot be used: %s. What to do is said by httpd -t, which "
-                        "tries the file as the server's user",
+                        "the keytab %s cannot be used: %s. Name one in AuthNegotiateKeytab, best "
+                        "in one line for the whole server, that the group of the server's user "
+                        "can read (chmod 640), with the key of HTTP/host.name (MIT: kadmin ktadd; "
+                        "Active Directory: ktpass). httpd -t tries it as that user",
                         keytab, why);
 }
 
@@ -247,8 +249,9 @@ static void explain_no_key(evidence *e, const apr_array_header_t *entries, neg_f
     failure->text = apr_psprintf(
         e->pool,
         "the ticket is for %s, and the keytab %s has no key of that name; it has %s. Add the key "
-        "(MIT: kadmin ktadd; Active Directory: setspn, then ktpass or samba-tool), or have clients "
-        "use the name that is there",
+        "(MIT: kadmin ktadd, which ends older keytabs of it; Active Directory: setspn, then ktpass "
+        "or "
+        "samba-tool), or have clients use the name that is there",
         e->server, e->keytab_name, neg_keytab_principals(e->pool, entries, SHOWN_PRINCIPALS));
 }
 
