@@ -32,6 +32,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
+#include "acting.h"
 #include "negotiate.h"
 #include "session.h"
 
@@ -75,6 +76,7 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
     neg_tickets *tickets = neg_tickets_create();
     neg_replay_init_child(pchild, servers);
     neg_session_init_child(pchild, servers);
+    neg_s4u_init_child(servers);
     for (server_rec *s = servers; s; s = s->next) {
         neg_config_server(s)->workers = workers;
         neg_config_server(s)->tally = tally;
@@ -107,13 +109,15 @@ static const auth_negotiate_identity_t *auth_negotiate_identity(request_rec *r)
 static apr_status_t auth_negotiate_delegated(request_rec *r, gss_cred_id_t *cred)
 {
     const auth_negotiate_identity_t *identity = auth_negotiate_identity(r);
+    const neg_impersonated *impersonated = identity ? NULL : neg_impersonate_of(r);
+    const char *ccache = identity ? identity->ccache : impersonated ? impersonated->ccache : NULL;
     const char *why;
-    if (!identity || !identity->ccache)
+    if (!ccache)
         return APR_ENOENT;
-    if ((why = neg_ccache_open(r->pool, identity->ccache, cred)) == NULL)
+    if ((why = neg_ccache_open(r->pool, ccache, cred)) == NULL)
         return APR_SUCCESS;
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "the credential that %s delegated is lost: %s",
-                  identity->principal, why);
+                  identity ? identity->principal : r->user, why);
     return APR_EGENERAL;
 }
 
@@ -130,6 +134,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(neg_slots_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(neg_slots_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_session_open, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(neg_ownplace_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_read_request(neg_session_hide_cookies, after_proxy, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
@@ -137,6 +142,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_authn(authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(neg_authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
+    ap_hook_fixups(neg_impersonate_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_session_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(neg_session_logout, NULL, NULL, APR_HOOK_MIDDLE);

@@ -170,6 +170,11 @@ void neg_answer_send_cookie(const neg_attempt *a)
     a->exchange->cookie = NULL;
 }
 
+int neg_answer_impersonation(neg_attempt *a)
+{
+    return refuse(a);
+}
+
 int neg_answer_logout(neg_attempt *a, neg_logout result)
 {
     static const char *const texts[NEG_LOGOUT_COUNT] = {

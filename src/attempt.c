@@ -1,4 +1,5 @@
-/* One client request: where its identity may come from, and the gate (policy.c) that each passes. */
+/* One client request: where its identity may come from, and the gate (policy.c) that each passes.
+ */
 
 #include <apr_strings.h>
 #include <http_core.h>
@@ -6,6 +7,7 @@
 #include <http_request.h>
 #include <http_ssl.h>
 
+#include "acting.h"
 #include "credentials.h"
 #include "negotiate.h"
 #include "session.h"
@@ -216,15 +218,31 @@ static const struct {
 
 /* ---- The gate ---- */
 
-static const char *store(neg_attempt *a, apr_pool_t *owner, const char **ccache)
+static const char *store(const neg_attempt *a, apr_pool_t *owner, gss_cred_id_t cred,
+                         const char **ccache)
 {
     neg_perms perms = neg_config_perms(a->conf);
     neg_ccache_place place = {a->server->ccaches, neg_config_delegate_dir(a->conf), perms.mode,
                               perms.uid, perms.gid};
     if (!place.directory)
-        return neg_ccache_hide(owner, a->delegated, ccache);
-    return place.all ? neg_ccache_store(owner, a->delegated, &place, ccache)
+        return neg_ccache_hide(owner, cred, ccache);
+    return place.all ? neg_ccache_store(owner, cred, &place, ccache)
                      : "this process has no memory for it";
+}
+
+neg_outcome neg_attempt_store(neg_attempt *a, apr_pool_t *owner, gss_cred_id_t cred,
+                              const char *principal, const char **ccache)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    const char *why = store(a, owner, cred, ccache);
+    if (why)
+        return neg_attempt_refuse(a, NEG_CAUSE_DELEGATION,
+                                  apr_psprintf(p,
+                                               "the delegated credential of %s could not be "
+                                               "stored: %s. httpd -t tries the directory as the "
+                                               "server's user",
+                                               principal, why));
+    return NEG_GRANTED;
 }
 
 static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
@@ -232,14 +250,8 @@ static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
     apr_pool_t *p = neg_attempt_pool(a);
     neg_identity *identity;
     const char *ccache;
-    const char *why = store(a, owner, &ccache);
-    if (why)
-        return neg_attempt_refuse(a, NEG_CAUSE_DELEGATION,
-                                  apr_psprintf(p,
-                                               "the delegated credential of %s could not be "
-                                               "stored: %s. httpd -t tries the directory as the "
-                                               "server's user",
-                                               a->identity->principal, why));
+    if (neg_attempt_store(a, owner, a->delegated, a->identity->principal, &ccache) == NEG_REFUSED)
+        return NEG_REFUSED;
     identity = neg_identity_dup(p, a->identity);
     identity->ccache = apr_pstrdup(p, ccache);
     a->identity = a->exchange->identity = identity;
@@ -254,6 +266,8 @@ static neg_outcome settle(neg_attempt *a)
     if (!a->identity->provider)
         neg_conn_note_worked(a->r);
     neg_conn_forget(a->r);
+    if (neg_s4u_is_on(a->conf) && neg_s4u_delegate(a) == NEG_REFUSED)
+        return NEG_REFUSED;
     if (a->delegated != GSS_C_NO_CREDENTIAL &&
         store_delegated(a, remember ? neg_conn_renew(a) : neg_attempt_pool(a)) == NEG_REFUSED)
         return NEG_REFUSED;

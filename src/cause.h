@@ -51,10 +51,18 @@ typedef enum {
     X(GROUPS, "groups", POLICY)                                                                    \
     X(POLICY, "policy", POLICY)                                                                    \
     X(NOT_DELEGATED, "not-delegated", POLICY)                                                      \
+    X(NO_EVIDENCE, "no-evidence", POLICY)                                                          \
+    X(NOT_FORWARDABLE, "not-forwardable", POLICY)                                                  \
+    X(SENSITIVE, "sensitive", POLICY)                                                              \
+    X(NOT_PERMITTED, "not-permitted", POLICY)                                                      \
+    X(NO_ACCOUNT, "no-account", POLICY)                                                            \
     X(BACKEND_TICKET, "backend-ticket", BACKEND)                                                   \
     X(BACKEND, "backend", BACKEND)                                                                 \
     X(KEYTAB, "keytab", SERVER)                                                                    \
     X(DELEGATION, "delegation", SERVER)                                                            \
+    X(OWN_NAME, "own-name", SERVER)                                                                \
+    X(OWN_TICKET, "own-ticket", SERVER)                                                            \
+    X(NO_SERVICE, "no-service", SERVER)                                                            \
     X(REPLAY_CACHE, "replay-cache", SERVER)                                                        \
     X(UNVERIFIED, "unverified", SERVER)                                                            \
     X(CLOCK, "clock", SERVER)                                                                      \

@@ -11,6 +11,7 @@
 #include <http_core.h>
 #include <http_main.h>
 
+#include "acting.h"
 #include "negotiate.h"
 #include "session.h"
 
@@ -299,6 +300,14 @@ static void check_realms(checks *c, server_rec *s, const neg_section *section, c
     }
 }
 
+static void check_s4u(checks *c, const neg_conf *own, const neg_conf *conf, const char *at)
+{
+    const char *where = own->s4u2proxy ? "AuthNegotiateS4U2Proxy" : "AuthNegotiateImpersonate";
+    const char *conflict = neg_s4u_conflict(own, conf);
+    if (conflict)
+        note(c->errors, apr_pstrcat(c->pool, where, at, NULL), conflict);
+}
+
 static void check_section(checks *c, server_rec *s, const neg_section *section)
 {
     const neg_conf *own = section->conf;
@@ -309,6 +318,7 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
         neg_mechs_conflict(neg_config_mechs(conf), neg_config_acceptor_text(conf));
     check_keytab(c, s, section, conf, at);
     check_groups(c, s, section, at);
+    check_s4u(c, own, conf, at);
     if (conflict)
         note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateAcceptor", at, NULL), conflict);
     check_passwords(c, s, section, conf, at);

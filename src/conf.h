@@ -69,6 +69,20 @@ typedef struct {
     const char *directory; /**< of FILE: ccaches; NULL is off */
 } neg_delegate;
 
+/** AuthNegotiateS4U2Proxy: see s4u.c. */
+typedef struct {
+    const char *text;                   /**< all of it; NULL: Off */
+    int optional;                       /**< requests go on where there are no tickets */
+    const char *account;                /**< as whom this server logs in; NULL: its key's owner */
+    const apr_array_header_t *services; /**< of const char * */
+} neg_s4u_rule;
+
+/** AuthNegotiateImpersonate: see impersonate.c. */
+typedef struct {
+    int on;
+    const apr_array_header_t *realms; /**< of const char *: beside the default realm */
+} neg_impersonate_rule;
+
 /** A name attribute (RFC 6680) that a variable shows: AuthNegotiateAttribute. */
 typedef struct {
     const char *variable;
@@ -129,6 +143,8 @@ typedef struct {
     X(const neg_delegate *, delegate)                                                              \
     X(const neg_perms *, delegate_perms)                                                           \
     X(const char *, delegate_env) /* the variable that names the ccache */                         \
+    X(const neg_s4u_rule *, s4u2proxy)                                                             \
+    X(const neg_impersonate_rule *, impersonate)                                                   \
     X(const neg_attribute_rule *, attribute)                                                       \
     X(const neg_groups *, group)                  /* names for groups of the PAC */                \
     X(const apr_array_header_t *, basic_provider) /* of neg_provider; empty: off */                \
@@ -201,6 +217,8 @@ typedef struct {
     apr_uint32_t *half_open;          /**< of this child: see connection.c */
     struct neg_slots *slots;          /**< of all children: see slots.c */
     neg_tickets *tickets;             /**< of this child: see tickets.c */
+    const char *own_tickets;          /**< directory, of all children: see ownplace.c; NULL: none */
+    struct neg_proxied *proxied;      /**< of this child: see gss/proxied.c; NULL: none */
 } neg_server;
 
 /* ---- directives.c ---- */

@@ -7,6 +7,7 @@
 #include <apr_user.h>
 #include <http_core.h>
 
+#include "acting.h"
 #include "negotiate.h"
 #include "session.h"
 
@@ -329,6 +330,11 @@ const command_rec neg_commands[] = {
                       "mode:, user: and group: of the ccaches"),
     AP_INIT_TAKE1("AuthNegotiateDelegateEnv", set_delegate_env, NULL, RSRC_CONF | NO_HTACCESS,
                   "the variable that names the ccache: KRB5CCNAME"),
+    AP_INIT_TAKE_ARGV("AuthNegotiateS4U2Proxy", neg_s4u_set, NULL, RSRC_CONF | NO_HTACCESS,
+                      "Off, or On and the services for which tickets are got in the user's name"),
+    AP_INIT_TAKE_ARGV("AuthNegotiateImpersonate", neg_impersonate_set, NULL,
+                      RSRC_CONF | NO_HTACCESS,
+                      "On [realm...]: the same for users whom another module has authenticated"),
     AP_INIT_TAKE12("AuthNegotiateAttribute", neg_attributes_set, NULL, OR_AUTHCFG,
                    "a variable and the name attribute that it shows, or off"),
     AP_INIT_TAKE12("AuthNegotiateGroup", neg_groups_set, NULL, RSRC_CONF | OR_AUTHCFG,

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <http_core.h>
 
+#include "acting.h"
 #include "negotiate.h"
 #include "session.h"
 
@@ -97,9 +98,9 @@ static void dump_session(dump *d, const neg_conf *conf)
     apr_file_printf(
         d->out, "    timeouts      idle %" APR_TIME_T_FMT " s, absolute %" APR_TIME_T_FMT " s\n",
         apr_time_sec(timeouts.idle), apr_time_sec(timeouts.absolute));
-    apr_file_printf(d->out, "    cookie        %s%s\n", rule.name ? rule.name : "(default name)",
-                    neg_session_attributes(d->pool, &rule, rule.secure,
-                                           rule.max_age ? rule.max_age : -1));
+    apr_file_printf(
+        d->out, "    cookie        %s%s\n", rule.name ? rule.name : "(default name)",
+        neg_session_attributes(d->pool, &rule, rule.secure, rule.max_age ? rule.max_age : -1));
 }
 
 static void dump_section(dump *d, server_rec *s, const neg_section *section)
@@ -118,6 +119,9 @@ static void dump_section(dump *d, server_rec *s, const neg_section *section)
                     conf->offer == NEG_OFFER_ONCE ? "once" : "always");
     apr_file_printf(d->out, "    user          %s\n", neg_config_user_text(conf));
     dump_delegation(d, conf);
+    apr_file_printf(d->out, "    s4u2proxy     %s\n",
+                    neg_s4u_is_on(conf) ? neg_s4u_text(conf) : "Off");
+    apr_file_printf(d->out, "    impersonate   %s\n", neg_impersonate_text(d->pool, conf));
     dump_attributes(d, conf);
     apr_file_printf(d->out, "    groups        %s\n", neg_groups_text(d->pool, conf->group));
     dump_passwords(d, conf);

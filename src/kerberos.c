@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "acting.h"
 #include "negotiate.h"
 #include "userpass.h"
 
@@ -159,8 +160,9 @@ static const neg_leg *ask_once(neg_attempt *a, const neg_password *in)
 {
     apr_pool_t *p = neg_attempt_pool(a);
     const char *wants = in->wants ? apr_array_pstrcat(p, in->wants, ' ') : "";
-    const char *what = apr_psprintf(p, "%d %d %d %s %s %s %s", in->enterprise, in->want_delegated,
-                                    in->want_pac, in->user, in->host, a->acceptor_key, wants);
+    const char *what =
+        apr_psprintf(p, "%d %d %d %d %s %s %s %s", in->enterprise, in->want_delegated, in->want_pac,
+                     in->want_ap_req, in->user, in->host, a->acceptor_key, wants);
     struct neg_checked *checked = a->exchange->checked;
     while (checked && strcmp(checked->what, what) != 0)
         checked = checked->next;
@@ -174,9 +176,10 @@ static const neg_leg *ask_once(neg_attempt *a, const neg_password *in)
     return &checked->leg;
 }
 
-static authn_status take_identity(neg_attempt *a, const neg_password *in, const neg_client *client,
+static authn_status take_identity(neg_attempt *a, const neg_password *in, const neg_leg *leg,
                                   const char *default_realm)
 {
+    const neg_client *client = &leg->client;
     neg_identity *identity;
     if (client->anonymous)
         return refuse(a, NEG_CAUSE_UNKNOWN_USER, "the KDC gives an anonymous ticket for it");
@@ -187,6 +190,7 @@ static authn_status take_identity(neg_attempt *a, const neg_password *in, const 
     identity->provider = NEG_KERBEROS;
     a->identity = identity;
     a->delegated = client->delegated;
+    a->ap_req = leg->ap_req;
     return AUTH_GRANTED;
 }
 
@@ -237,7 +241,7 @@ static authn_status ask_about(neg_attempt *a, neg_password *in, const char *user
     authn_status status;
     if (leg->state != NEG_LEG_COMPLETE)
         return refuse(a, leg->failure.cause, leg->failure.text);
-    status = take_identity(a, in, &leg->client, default_realm);
+    status = take_identity(a, in, leg, default_realm);
     if (status == AUTH_GRANTED && a->exchange->checked != before)
         cache(a, user, in->password);
     return status;
@@ -263,7 +267,8 @@ authn_status neg_kerberos_check(neg_attempt *a, const char *user, const char *pa
     in.acceptor = &a->acceptor;
     in.host = a->r->server->server_hostname ? a->r->server->server_hostname : "";
     in.password = password;
-    in.want_delegated = neg_config_delegate_place(a->conf) != NULL;
+    in.want_ap_req = neg_s4u_is_on(a->conf);
+    in.want_delegated = neg_config_delegate_place(a->conf) != NULL && !in.want_ap_req;
     in.wants = a->conf->wants;
     in.want_pac = a->conf->wants_pac;
     return ask_about(a, &in, user, realm);

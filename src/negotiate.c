@@ -3,6 +3,7 @@
 #include <apr_strings.h>
 #include <http_ssl.h>
 
+#include "acting.h"
 #include "apreq.h"
 #include "credentials.h"
 #include "negotiate.h"
@@ -165,6 +166,7 @@ neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *cli
     identity->ccache_perms = neg_config_perms(a->conf);
     if (client->delegated != GSS_C_NO_CREDENTIAL)
         identity->proof = neg_ap_req_proof(neg_attempt_pool(a), ap_req);
+    identity->ccache_for = neg_s4u_text(a->conf);
     return identity;
 }
 
@@ -182,8 +184,9 @@ static neg_outcome refuse_unbound(neg_attempt *a, const neg_client *client)
                      client->principal));
 }
 
-static neg_outcome complete(neg_attempt *a, const neg_client *client, neg_bytes ap_req)
+static neg_outcome complete(neg_attempt *a, const neg_leg *leg, neg_bytes ap_req)
 {
+    const neg_client *client = &leg->client;
     if (client->anonymous)
         return neg_attempt_refuse(a, NEG_CAUSE_ANONYMOUS,
                                   "the ticket is anonymous: it proves that its owner can reach the "
@@ -196,6 +199,7 @@ static neg_outcome complete(neg_attempt *a, const neg_client *client, neg_bytes 
                       client->attributes->nelts);
     a->identity = neg_negotiate_identity(a, client, ap_req);
     a->delegated = client->delegated;
+    a->ap_req = leg->ap_req;
     return NEG_GRANTED;
 }
 
@@ -267,7 +271,8 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     if (token->ntlm.type == NEG_NTLM_AUTHENTICATE && !token->ntlm.bound)
         input.bindings.len =
             0; /* older gss-ntlmssp take none for wrong ones; see refuse_unbound() */
-    input.want_delegated = neg_config_delegate_place(a->conf) != NULL;
+    input.want_ap_req = neg_s4u_is_on(a->conf);
+    input.want_delegated = neg_config_delegate_place(a->conf) != NULL && !input.want_ap_req;
     input.now = apr_time_now();
     if (neg_replay_needs_krb5(a->server, context ? (neg_bytes){NULL, 0} : input.ap_req, input.now,
                               replay_end(&input)))
@@ -279,7 +284,7 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
         return NEG_REFUSED;
     switch (leg.state) {
     case NEG_LEG_COMPLETE:
-        return complete(a, &leg.client, token->ap_req);
+        return complete(a, &leg, token->ap_req);
     case NEG_LEG_CONTINUE:
         return hold(a, leg.context);
     default:

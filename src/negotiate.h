@@ -65,6 +65,7 @@ typedef struct {
     const char *cookies;         /**< the Cookie header as the client sent it; NULL: without ours */
     const char *cookie;          /**< a Set-Cookie that the answer is to have, until it has it */
     struct neg_live *session;    /**< begun by this request; NULL: none */
+    struct neg_impersonated *impersonated; /**< users of other modules: see impersonate.c */
 } neg_exchange;
 
 /** One request, or subrequest or redirect, that asks for an identity. */
@@ -81,6 +82,7 @@ typedef struct {
     struct neg_live *recalled;    /**< the session that the identity comes from; NULL: none */
     int fresh;                    /**< the identity comes from a token of this very request */
     gss_cred_id_t delegated;      /**< with a fresh identity, until it is stored */
+    neg_bytes ap_req;             /**< with a fresh identity, where it is needed: see s4u.c */
     neg_failure failure;          /**< why r is refused */
     int authorizing;              /**< other modules are being asked: see neg_authorize() */
     int lacking;                  /**< one of them was a rule that a newer ticket may satisfy */
@@ -117,6 +119,13 @@ neg_attempt *neg_attempt_nearest(request_rec *r);
 neg_attempt *neg_attempt_above(const neg_attempt *a);
 /** What r and all that it is part of share. */
 neg_exchange *neg_attempt_exchange(request_rec *r);
+/**
+ * Stores a credential as this location wants it.
+ * @param owner of the file
+ * @return NEG_GRANTED, or NEG_REFUSED
+ */
+neg_outcome neg_attempt_store(neg_attempt *a, apr_pool_t *owner, gss_cred_id_t cred,
+                              const char *principal, const char **ccache);
 /** The pool of the client's request. */
 apr_pool_t *neg_attempt_pool(const neg_attempt *a);
 
@@ -344,6 +353,8 @@ int neg_answer(neg_attempt *a, neg_outcome outcome);
 int neg_answer_ask_again(const neg_attempt *a);
 /** Sends a->exchange->cookie, if there is one. */
 void neg_answer_send_cookie(const neg_attempt *a);
+/** Of a user of another module's, who is refused.  @return what a fixups hook has to return */
+int neg_answer_impersonation(neg_attempt *a);
 /** Of the logout handler: a->exchange->cookie, and 200 or, where a session may go on, 503.
  * @return what a handler has to return */
 int neg_answer_logout(neg_attempt *a, neg_logout result);
@@ -403,6 +414,8 @@ neg_blame neg_cause_blame(neg_cause cause);
 void neg_publish_identity(const neg_attempt *a, request_rec *r);
 /** Takes it out again: an identity without a user name is none. */
 void neg_publish_nothing(const neg_attempt *a, request_rec *r);
+/** The ccache of a user of another module's, or NULL. */
+void neg_publish_impersonated(request_rec *r, const neg_conf *conf, const char *ccache);
 /** Puts a's failure into the environment of r, for ErrorDocument. */
 void neg_publish_failure(const neg_attempt *a, request_rec *r);
 /** fixups hook: again, for subrequests and redirects that the core did not ask us about. */

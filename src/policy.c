@@ -2,12 +2,22 @@
 
 #include <string.h>
 
+#include "acting.h"
 #include "negotiate.h"
+
+/* Whether it is what the user forwarded, or tickets for the same services. */
+static int is_for_alike(const neg_conf *conf, const neg_identity *identity)
+{
+    const char *text = neg_s4u_text(conf);
+    return strcmp(identity->ccache_for ? identity->ccache_for : "", text ? text : "") == 0;
+}
 
 /* Whether what was delegated, if anything was, is where and as this location wants it. */
 static int is_stored_alike(const neg_conf *conf, const neg_identity *identity)
 {
     neg_perms perms = neg_config_perms(conf);
+    if (!is_for_alike(conf, identity))
+        return 0;
     if (!neg_config_delegate_dir(conf)) /* for backends alone: any place will do */
         return identity->ccache_dir != NULL;
     return identity->ccache_dir &&
@@ -59,8 +69,8 @@ const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *
     if (strcmp(identity->acceptor, acceptor) != 0)
         return "it was proven with another AuthNegotiateKeytab or AuthNegotiateAcceptor";
     if (neg_config_delegate_place(conf) && !is_stored_alike(conf, identity))
-        return "it was proven where AuthNegotiateDelegate, its Perms or AuthNegotiateProxyService "
-               "differ";
+        return "it was proven where AuthNegotiateDelegate, its Perms, AuthNegotiateS4U2Proxy or "
+               "AuthNegotiateProxyService differ";
     if (neg_wants_unasked(conf, identity))
         return "its ticket was not asked for an attribute that Require, AuthNegotiateAttribute, "
                "AuthNegotiateGroup or AuthNegotiateUser want here";

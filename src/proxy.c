@@ -16,6 +16,7 @@
 #include <mod_proxy.h>
 #include <util_filter.h>
 
+#include "acting.h"
 #include "negotiate.h"
 
 static const char filter_name[] = "NEGOTIATE_BACKEND";
@@ -153,7 +154,9 @@ static void conclude(passage *p, int status)
 static neg_attempt *attempt_for(request_rec *r)
 {
     neg_attempt *a = neg_attempt_granted(r);
-    if (!a || a->r == r)
+    if (!a)
+        return neg_impersonate_attempt(r);
+    if (a->r == r)
         return a;
     a = apr_pmemdup(r->pool, a, sizeof(*a));
     a->r = r;

@@ -2,6 +2,7 @@
 
 #include <apr_strings.h>
 
+#include "acting.h"
 #include "negotiate.h"
 
 /* ---- Variables ---- */
@@ -121,6 +122,15 @@ static void withhold(request_rec *r, const char *name, const char *value)
     }
 }
 
+static void withhold_impersonated(request_rec *r)
+{
+    const neg_attempt *a = neg_attempt_nearest(r);
+    for (const neg_impersonated *one = a ? a->exchange->impersonated : NULL; one; one = one->next) {
+        if (one->ccache && !neg_impersonate_is_current(r, one))
+            withhold(r, one->env, one->ccache);
+    }
+}
+
 /* Requests come with the environment of those that they are part of.  What names a ccache there is
  * for where delegation was on, and under the name that it had there: see publish_ccache(). */
 static void withhold_ccaches(request_rec *r)
@@ -134,6 +144,7 @@ static void withhold_ccaches(request_rec *r)
         if (old && a->identity && a->identity->ccache && strcmp(old, env) != 0)
             withhold(r, old, a->identity->ccache);
     }
+    withhold_impersonated(r);
 }
 
 /* Whether r's own location shows the same attribute in that variable. */
@@ -184,6 +195,14 @@ void neg_publish_nothing(const neg_attempt *a, request_rec *r)
         apr_table_unset(r->subprocess_env, variables[i].name);
     publish_attributes(a, NULL, r);
     apr_table_unset(r->subprocess_env, neg_config_delegate_env(a->conf));
+}
+
+void neg_publish_impersonated(request_rec *r, const neg_conf *conf, const char *ccache)
+{
+    if (ccache)
+        apr_table_setn(r->subprocess_env, neg_config_delegate_env(conf), ccache);
+    else
+        apr_table_unset(r->subprocess_env, neg_config_delegate_env(conf));
 }
 
 void neg_publish_failure(const neg_attempt *a, request_rec *r)

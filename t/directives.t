@@ -34,6 +34,15 @@ my $group = getgrgid $gid;
 
 kdc()->add_principal('erin\@corp.test', password => 'erin');
 
+my $users = stage_dir() . '/directives-users';
+{
+    chomp(my $hash = run([ qw(openssl passwd -apr1 dave) ])->{output});
+    open my $out, '>', $users or die "$users: $!\n";
+    print $out "$_:$hash\n" for 'dave', 'dave@OTHER.TEST';
+    close $out;
+    chmod 0644, $users;
+}
+
 # --- the table ---------------------------------------------------------------
 #
 # see       what a client observes of the setting: code of a location's path
@@ -312,6 +321,45 @@ my %DIRECTIVES = (
             'HTTP@%{' => qr/the expression .* cannot be read/ ],
         contexts => [qw(server location)],
     },
+    AuthNegotiateS4U2Proxy => {    # the KDC permits none
+        see     => \&sees_services,
+        default => 'Off',
+        with    => "AuthNegotiateDelegate FILE:$delegated/a\nErrorDocument 403 /errors/env.pl",
+        values  => [
+            'On HTTP@www.example.test'                  => 'HTTP@www.example.test',
+            Off                                         => 'Off',
+            'On HTTP/localhost@EXAMPLE.TEST'            => 'HTTP/localhost@EXAMPLE.TEST',
+            'on HTTP@localhost account:HTTP'            => '500',
+            'On HTTP@localhost optional'                => 'Off',
+        ],
+        wrong => [
+            On                      => qr/name the services that the application uses/,
+            'On optional'           => qr/name the services/,
+            q()                     => qr/write Off, or On and the services/,
+            'HTTP@www.example.test' => qr/write Off, or On and the services/,
+            'On www.example.test'   => qr/"www.example.test" is not understood; write services such as/,
+            'On HTTP@'              => qr/is not understood/,
+            'On HTTP/'              => qr/is not understood/,
+            'On HTTP/@EXAMPLE.TEST' => qr/is not understood/,
+            'On HTTP@a account:'    => qr/is not understood/,
+            'Off HTTP@a'            => qr/write Off, or On/,
+        ],
+        contexts => [qw(server location)],
+    },
+    AuthNegotiateImpersonate => {
+        see     => \&sees_impersonated,
+        default => 'no-evidence no-evidence',
+        with    => "AuthNegotiateDelegate FILE:$delegated/a\nAuthNegotiateS4U2Proxy On HTTP\@www.example.test\nErrorDocument 403 /errors/env.pl\n"
+          . "AuthNegotiateRequireTLS Off\nAuthNegotiateBasicProvider file\nAuthUserFile $users",
+        values   => [ On => 'not-permitted name', Off => 'no-evidence no-evidence', 'On OTHER.TEST' => 'not-permitted not-permitted', on => 'not-permitted name' ],
+        wrong    => [
+            q()             => qr/write Off, or On/,
+            'OTHER.TEST'    => qr/write Off, or On/,
+            'Off OTHER.TEST' => qr/write Off, or On/,
+            'On @OTHER.TEST' => qr/write it without an @/,
+        ],
+        contexts => [qw(server location)],
+    },
 );
 
 # --- what a client observes --------------------------------------------------
@@ -441,6 +489,19 @@ sub sees_proxy_service {
     return with_token($path)->status == 403 ? 'needs a ticket' : 'passes on';
 }
 
+# Of the service that the KDC refuses.
+sub sees_services {
+    my ($path) = @_;
+    my $r = with_token($path);
+    return $r->status == 500 ? 500 : ($r->env->{NEGOTIATE_ERROR_TEXT} || '') =~ /tickets for (\S+) in/ ? $1 : 'Off';
+}
+
+sub sees_impersonated {
+    my ($path) = @_;
+    return join ' ', map { get($path, Authorization => 'Basic ' . encode_base64("$_:dave", ''))->env->{NEGOTIATE_ERROR} || '' }
+      'dave', 'dave@OTHER.TEST';
+}
+
 # --- configurations ----------------------------------------------------------
 
 my $COMMON = <<'CONF';
@@ -510,6 +571,7 @@ sub server_conf {
               # what the other directives' settings for the whole server would hide
               $name eq 'AuthNegotiateKeytab'   ? () : 'AuthNegotiateKeytab ' . keytab(),
               $name eq 'AuthNegotiateDelegate' ? 'AuthNegotiateDelegateEnv KRB5CCNAME' : (),
+              $name eq 'AuthNegotiateS4U2Proxy' ? () : 'AuthNegotiateS4U2Proxy Off',
               $COMMON, location('/plain', $d->{with}), location('/a', $d->{with}, "$name $a"),
               location('/b', $d->{with}, "$name $b"), nested('/a/unset'), "</VirtualHost>\n";
             expect(servers => "$name: " . ($host->[1] ? 'a virtual host that overrides' : 'a virtual host that inherits') . ", $_->[0]",
@@ -527,7 +589,7 @@ sub whole_servers {
     while (my ($value, $sees) = splice @values, 0, 2) {
         my $host = lc($name) . '-' . $number++ . '.test';
         $conf .= join "\n", '<VirtualHost *:*>', "ServerName $host", 'AuthNegotiateKeytab ' . keytab(),
-          defined $value ? "$name $value" : (), $COMMON, location('/plain'), "</VirtualHost>\n";
+          'AuthNegotiateS4U2Proxy Off', defined $value ? "$name $value" : (), $COMMON, location('/plain'), "</VirtualHost>\n";
         expect(servers => "$name: a virtual host " . (defined $value ? "with $value" : 'that inherits'),
             $host, '/plain', $name, $sees);
     }
@@ -621,7 +683,7 @@ for my $name (@names) {
               for '', 'inner/';
         }
         $text .= qq{<Directory "$dir$path_of{$name}">\nOptions +ExecCGI\nAddHandler cgi-script .pl\nAuthType Negotiate\n}
-          . "AuthName test\nRequire valid-user\n" . ($d->{with} && may_stand($name, 'htaccess') ? "$d->{with}\n" : '') . (may_stand($name, 'location') ? "$name $d->{values}[0]\n" : '') . "</Directory>\n";
+          . "AuthName test\nRequire valid-user\n" . ($d->{with} && $name ne 'AuthNegotiateProxyService' ? "$d->{with}\n" : '') . (may_stand($name, 'location') ? "$name $d->{values}[0]\n" : '') . "</Directory>\n";
     }
     $text =~ s/^ScriptAliasMatch.*\n//mg;
     my $server = server(conf => $text)->start;

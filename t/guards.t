@@ -22,7 +22,7 @@ my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
 
-plan tests => 46;
+plan tests => 47;
 
 # --- directives --------------------------------------------------------------
 
@@ -236,7 +236,7 @@ sub files_with {
 
 # --- what the documents have -------------------------------------------------
 
-sub documents { return map { "docs/$_.md" } qw(THREATS design directives modules proxies sessions variables) }
+sub documents { return map { "docs/$_.md" } qw(THREATS delegation design directives modules proxies sessions variables) }
 
 sub section {
     my ($text, $title) = @_;
@@ -323,6 +323,8 @@ sub merging {
         [ AuthNegotiateDelegate       => 'FILE:@stage@/delegated',   'FILE:@stage@/rcache' ],
         [ AuthNegotiateDelegatePerms  => 'mode:0640',                'mode:0600' ],
         [ AuthNegotiateDelegateEnv    => 'OUTER',                    'KRB5CCNAME' ],
+        [ AuthNegotiateS4U2Proxy      => 'On HTTP@outer.test optional', 'Off' ],
+        [ AuthNegotiateImpersonate    => 'On OUTER.TEST',            'Off' ],
         [ AuthNegotiateGroup          => 'Staff S-1-5-21-1-2-3-1001', 'Staff S-1-5-21-1-2-3-1002' ],
         [ AuthNegotiateAttribute      => 'TICKET auth-indicators',   'off' ],
         [ AuthNegotiateSession        => 'On',                       'Off' ],

@@ -406,6 +406,14 @@ sub delegating { return location('/x', "AuthNegotiateDelegate FILE:$delegated/$_
     }
     stops_check('for the whole server', "AuthNegotiateDelegate FILE:$delegated/none\n" . location('/x'),
         qr/AuthNegotiateDelegate/, qr/in the whole server/, qr/is not there/);
+
+    my $s4u = 'AuthNegotiateS4U2Proxy On HTTP@www.example.test';
+    stops_check('tickets in users\' names that have nowhere to go', location('/x', $s4u),
+        qr/AuthNegotiateS4U2Proxy/, qr/nowhere to go: write AuthNegotiateDelegate FILE:/);
+    stops_check('impersonation for nothing', location('/x', 'AuthNegotiateImpersonate On'),
+        qr/AuthNegotiateImpersonate/, qr/write AuthNegotiateS4U2Proxy On and the services/);
+    runs_check('both, with a directory', delegating('good', $s4u, 'AuthNegotiateImpersonate On'));
+    runs_check('an inner section that has none of it', delegating('good', $s4u) . location('/x/y', 'AuthNegotiateDelegate off'));
 }
 
 SKIP: {
@@ -471,7 +479,7 @@ CONF
     like $at{'/outer'}, qr{^ +host/localhost\@EXAMPLE\.TEST kvno 3 \S+ \(does not accept here\)$}m,
       '... and which do not serve';
     my %unset = (
-        attributes => 'off', groups => 'off', passwords => 'off', realms => 'default', enterprise => 'Off', session => 'Off',
+        s4u2proxy => 'Off', impersonate => 'Off', attributes => 'off', groups => 'off', passwords => 'off', realms => 'default', enterprise => 'Off', session => 'Off',
         timeouts => 'idle 1800 s, absolute 36000 s', cookie => '(default name); Path=/; HttpOnly; SameSite=Lax',
     );
     my %policy = (

@@ -100,6 +100,7 @@ static neg_identity *put_identity(block *b, const neg_identity *identity)
     copy.sid = put_text(b, identity->sid);
     copy.pac_unknown = put_text(b, identity->pac_unknown);
     copy.ccache_dir = put_text(b, identity->ccache_dir);
+    copy.ccache_for = put_text(b, identity->ccache_for);
     copy.ccache = put_text(b, identity->ccache);
     copy.proof = put_text(b, identity->proof);
     if (place)

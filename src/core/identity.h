@@ -50,6 +50,7 @@ typedef struct {
 
     const char *ccache_dir; /**< where a delegated credential would have been stored, or NULL */
     neg_perms ccache_perms; /**< and for whom */
+    const char *ccache_for; /**< services it is for, and as whom (S4U2Proxy); NULL: forwarded */
     const char *ccache;     /**< TYPE:residual of the delegated credential, or NULL */
     const char *proof;      /**< neg_ap_req_proof() of the ticket that proved it, or NULL */
 } neg_identity;

@@ -39,6 +39,10 @@ enum {
 };
 
 enum {
+    USER_NOT_DELEGATED = 0x4000
+};
+
+enum {
     SE_GROUP_ENABLED = 0x4,
     SE_GROUP_USE_FOR_DENY_ONLY = 0x10
 };
@@ -49,7 +53,7 @@ typedef struct {
                               * HomeDirectoryDrive */
     apr_uint32_t user, primary_group;
     apr_uint32_t group_count, group_ids;
-    apr_uint32_t flags;
+    apr_uint32_t flags, account_control;
     neg_ndr_string server, domain_name;
     apr_uint32_t domain_id;
     apr_uint32_t extra_count, extra_sids;
@@ -99,7 +103,9 @@ static void read_fields(neg_ndr *n, fields *f)
     f->server = neg_ndr_string_field(n);
     f->domain_name = neg_ndr_string_field(n);
     f->domain_id = neg_read_le32(&n->r);
-    (void)neg_read_bytes(&n->r, 40); /* Reserved1 ... Reserved3 */
+    (void)neg_read_bytes(&n->r, 8); /* Reserved1 */
+    f->account_control = neg_read_le32(&n->r);
+    (void)neg_read_bytes(&n->r, 28); /* SubAuthStatus ... Reserved3 */
     f->extra_count = neg_read_le32(&n->r);
     f->extra_sids = neg_read_le32(&n->r);
     f->resource_domain = neg_read_le32(&n->r);
@@ -243,6 +249,7 @@ static void conclude(apr_pool_t *p, const logon *l, neg_logon_info *info)
     info->sid = user_sid(p, l);
     info->groups = to.groups;
     info->deny_only = to.deny_only;
+    info->not_delegated = (l->f.account_control & USER_NOT_DELEGATED) != 0;
 }
 
 const char *neg_pac_logon_info(apr_pool_t *p, neg_bytes bytes, neg_logon_info *info)

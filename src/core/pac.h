@@ -18,6 +18,7 @@ typedef struct {
     const neg_sids *groups;
     /** Those that are disabled or for deny only (MS-PAC section 2.2.1): they can only deny. */
     const neg_sids *deny_only;
+    int not_delegated; /**< "sensitive and cannot be delegated" (MS-SAMR section 2.2.1.12) */
 } neg_logon_info;
 
 /**

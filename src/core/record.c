@@ -10,7 +10,7 @@
 #include "reader.h"
 #include "writer.h"
 
-#define VERSION 2
+#define VERSION 3
 
 /* Flags. */
 #define TLS   1u
@@ -220,6 +220,7 @@ static void write_identity(neg_writer *w, const neg_identity *id)
     neg_write_number(w, id->ccache_perms.mode);
     neg_write_be64(w, id->ccache_perms.uid);
     neg_write_be64(w, id->ccache_perms.gid);
+    write_string(w, id->ccache_for);
     write_string(w, id->ccache);
 }
 
@@ -256,6 +257,7 @@ static const neg_identity *read_identity(apr_pool_t *p, neg_reader *r)
     id->ccache_perms.mode = neg_read_number(r);
     id->ccache_perms.uid = (long)neg_read_be64(r);
     id->ccache_perms.gid = (long)neg_read_be64(r);
+    id->ccache_for = read_string(p, r);
     id->ccache = read_string(p, r);
     return id;
 }

@@ -115,6 +115,7 @@ typedef struct {
     neg_context *context; /**< when CONTINUE; in the pool of the leg */
     neg_failure failure;  /**< when FAILED */
     int has_ap_req;       /**< this leg, or one before it, brought an AP-REQ */
+    neg_bytes ap_req;     /**< when COMPLETE and wanted: that one, in the pool of the leg */
 } neg_leg;
 
 typedef struct {
@@ -127,6 +128,7 @@ typedef struct {
     int is_spnego;      /**< and whether it is wrapped in SPNEGO */
     neg_bytes bindings; /**< application data of the channel bindings; empty: none */
     int want_delegated;
+    int want_ap_req;
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
     int want_pac;
     apr_time_t now;
@@ -174,6 +176,7 @@ typedef struct {
     int want_delegated;   /**< leg->client.delegated is to hold the user's ticket-granting ticket */
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
     int want_pac;
+    int want_ap_req; /**< forwardable, for tickets in the user's name */
 } neg_password;
 
 /**

@@ -10,9 +10,17 @@ struct neg_context {
     apr_pool_t *pool;
     int legs;
     int has_ap_req;
-    unsigned mech; /* of the first token, and its wrapping */
+    neg_bytes ap_req; /* if it is wanted, in the context's pool */
+    unsigned mech;    /* of the first token, and its wrapping */
     int is_spnego;
 };
+
+static neg_bytes copy_of(apr_pool_t *p, neg_bytes bytes)
+{
+    if (bytes.len)
+        bytes.data = apr_pmemdup(p, bytes.data, bytes.len);
+    return bytes;
+}
 
 static apr_status_t delete_context(void *data)
 {
@@ -40,6 +48,7 @@ neg_context *neg_context_move(neg_context *context, apr_pool_t *p)
     moved->handle = context->handle;
     moved->legs = context->legs;
     moved->has_ap_req = context->has_ap_req;
+    moved->ap_req = copy_of(p, context->ap_req);
     context->handle = GSS_C_NO_CONTEXT;
     apr_pool_cleanup_run(context->pool, context, delete_context);
     return moved;
@@ -55,6 +64,13 @@ int neg_context_expects(const neg_context *context, unsigned mech, int is_spnego
     if (context->mech != NEG_MECH_NTLMSSP && mech != NEG_MECH_NTLMSSP)
         return 1;
     return context->mech == mech && context->is_spnego == is_spnego;
+}
+
+static void note_ap_req(neg_context *context, const neg_leg_input *in)
+{
+    context->has_ap_req |= in->ap_req.len != 0;
+    if (in->ap_req.len && in->want_ap_req)
+        context->ap_req = copy_of(context->pool, in->ap_req);
 }
 
 static apr_status_t release_name(void *name)
@@ -200,7 +216,8 @@ void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
 
     memset(leg, 0, sizeof(*leg));
     leg->state = NEG_LEG_FAILED;
-    leg->has_ap_req = context->has_ap_req |= in->ap_req.len != 0;
+    note_ap_req(context, in);
+    leg->has_ap_req = context->has_ap_req;
     cred = neg_worker_credential_for(in->worker, p, in->acceptor, in->ap_req, in->now);
     if (cred == GSS_C_NO_CREDENTIAL)
         cred = neg_worker_credential(in->worker, p, in->acceptor, &leg->failure);
@@ -209,6 +226,7 @@ void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
     call_accept(p, in, cred, context, &a, &leg->reply);
     if (a.major == GSS_S_COMPLETE) {
         complete(p, &a, in, context->mech, leg);
+        leg->ap_req = copy_of(p, context->ap_req);
     } else if (a.major == GSS_S_CONTINUE_NEEDED) {
         leg->state = NEG_LEG_CONTINUE;
         leg->context = context;

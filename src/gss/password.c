@@ -177,6 +177,8 @@ static krb5_error_code get_tgt(check *c, krb5_creds *tgt)
         return code;
     krb5_get_init_creds_opt_set_canonicalize(options, c->in->enterprise);
     krb5_get_init_creds_opt_set_change_password_prompt(options, 0);
+    if (c->in->want_ap_req)
+        krb5_get_init_creds_opt_set_forwardable(options, 1);
     code = krb5_get_init_creds_password(c->krb5, tgt, c->user, c->in->password, NULL, NULL, 0, NULL,
                                         options);
     krb5_get_init_creds_opt_free(c->krb5, options);
@@ -319,6 +321,7 @@ static void accept_token(check *c, neg_bytes token, neg_leg *leg)
     in.mech = NEG_MECH_KRB5;
     in.wants = c->in->wants;
     in.want_pac = c->in->want_pac;
+    in.want_ap_req = c->in->want_ap_req;
     in.now = apr_time_now();
     neg_leg_accept(c->p, &in, leg);
     if (leg->state == NEG_LEG_CONTINUE)

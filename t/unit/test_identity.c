@@ -47,6 +47,7 @@ static neg_identity *full(apr_pool_t *p)
     identity->pac_unknown = apr_pstrdup(p, "it is cut off");
     identity->proof = apr_pstrdup(p, "0123");
     identity->ccache_dir = apr_pstrdup(p, "/run/tickets");
+    identity->ccache_for = apr_pstrdup(p, "HTTP@back.example.test");
     identity->ccache = apr_pstrdup(p, "FILE:/run/tickets/x");
     identity->groups = groups(p);
     identity->attributes = attributes(p);
@@ -87,6 +88,7 @@ static void is_copied_whole(void **state)
     SAME(upn);
     SAME(sid);
     SAME(ccache_dir);
+    SAME(ccache_for);
     SAME(ccache);
     assert_int_equal(copy->mech, 1);
     assert_int_equal(copy->expires, 42);

@@ -14,6 +14,7 @@ enum {
     GROUPS = FIXED + 112,
     FLAGS = FIXED + 116,
     DOMAIN_ID = FIXED + 152,
+    ACCOUNT_CONTROL = FIXED + 164,
     EXTRA_COUNT = FIXED + 196,
     EXTRA = FIXED + 200,
     RESOURCE_DOMAIN = FIXED + 204,
@@ -99,7 +100,7 @@ static neg_bytes make(void)
 
 static const char *refused(neg_bytes bytes)
 {
-    neg_logon_info info = {"untouched", NULL, NULL, NULL};
+    neg_logon_info info = {"untouched", NULL, NULL, NULL, 0};
     const char *why = neg_pac_logon_info(pool, bytes, &info);
 
     assert_string_equal(info.account, "untouched");
@@ -176,6 +177,20 @@ static void a_guest_is_not_authenticated(void **state)
     put_32(FLAGS, 0x221);
     assert_null(neg_pac_logon_info(pool, bytes, &info));
     assert_list(info.groups, "S-1-5-21-1-2-513 S-1-5-21-7-8 S-1-5-21-4-5-1400 S-1-1-0 ");
+}
+
+static void knows_who_may_not_be_delegated(void **state)
+{
+    neg_logon_info info;
+    neg_bytes bytes = make();
+
+    (void)state;
+    put_32(ACCOUNT_CONTROL, ~0x4000u);
+    assert_null(neg_pac_logon_info(pool, bytes, &info));
+    assert_int_equal(info.not_delegated, 0);
+    put_32(ACCOUNT_CONTROL, 0x4010);
+    assert_null(neg_pac_logon_info(pool, bytes, &info));
+    assert_int_equal(info.not_delegated, 1);
 }
 
 static void refuses_counts_that_are_not_so(void **state)
@@ -299,6 +314,7 @@ int main(void)
         TEST(the_primary_group_is_one),
         TEST(a_user_of_no_domain_is_the_first_extra_sid),
         TEST(a_guest_is_not_authenticated),
+        TEST(knows_who_may_not_be_delegated),
         TEST(refuses_counts_that_are_not_so),
         TEST(refuses_what_makes_no_sense),
         TEST(every_cut_is_refused),

@@ -72,6 +72,7 @@ static const neg_identity all_members = {
     "has no PAC",
     "/var/lib/ccaches",
     {0640, -1, 33},
+    "HTTP@back.example.test",
     "FILE:/var/lib/ccaches/krb5cc_1",
     NULL, /* proof: is of one token, and no session's */
 };
@@ -172,6 +173,7 @@ static void members_keep_their_values(void **state)
     assert_int_equal(back->ccache_perms.mode, 0640);
     assert_int_equal(back->ccache_perms.uid, -1);
     assert_int_equal(back->ccache_perms.gid, 33);
+    assert_string_equal(back->ccache_for, identity.ccache_for);
     assert_string_equal(back->ccache, identity.ccache);
     assert_int_equal(back->groups->count, identity.groups->count);
     assert_same_bytes(neg_sids_all(back->groups), neg_sids_all(identity.groups));

@@ -1,0 +1,221 @@
+/*
+ * AuthNegotiateS4U2Proxy: constrained delegation (MS-SFU).  The KDC gives this server tickets for
+ * certain services in the name of a user who has shown a ticket, and the application finds them in
+ * its ccache as if the user had delegated them; but these alone.
+ */
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "acting.h"
+#include "apreq.h"
+#include "negotiate.h"
+#include "s4u.h"
+
+/* ---- The directive ---- */
+
+/* HTTP@host, as GSSAPI has it, or a principal. */
+static int is_service(const char *text)
+{
+    const char *at = strchr(text, '@');
+    const char *slash = strchr(text, '/');
+    if (strpbrk(text, " \t\\") || (at && strchr(at + 1, '@')))
+        return 0;
+    if (slash)
+        return slash > text && slash[1] && slash[1] != '@' && (!at || (at > slash && at[1]));
+    return at && at > text && at[1];
+}
+
+static const char *add_word(cmd_parms *cmd, neg_s4u_rule *rule, const char *word)
+{
+    if (strcasecmp(word, "optional") == 0)
+        rule->optional = 1;
+    else if (strncmp(word, "account:", 8) == 0 && word[8] && !strchr(word, '/'))
+        rule->account = word + 8;
+    else if (is_service(word))
+        APR_ARRAY_PUSH((apr_array_header_t *)rule->services, const char *) = word;
+    else
+        return apr_psprintf(cmd->pool,
+                            "AuthNegotiateS4U2Proxy: \"%s\" is not understood; write services such "
+                            "as HTTP@backend.example.com or cifs/files.example.com@EXAMPLE.COM, "
+                            "account:NAME (as whom this server asks for them), or optional "
+                            "(requests go on without)",
+                            word);
+    rule->text = apr_pstrcat(cmd->pool, rule->text, *rule->text ? " " : "", word, NULL);
+    return NULL;
+}
+
+const char *neg_s4u_set(cmd_parms *cmd, void *conf, int argc, char *const argv[])
+{
+    neg_conf *c = neg_config_edit(cmd, conf);
+    neg_s4u_rule *rule = apr_pcalloc(cmd->pool, sizeof(*rule));
+    const char *why = NULL;
+    c->s4u2proxy = rule;
+    rule->services = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    if (argc == 1 && strcasecmp(argv[0], "Off") == 0)
+        return NULL;
+    if (argc == 0 || strcasecmp(argv[0], "On") != 0)
+        return "AuthNegotiateS4U2Proxy: write Off, or On and the services that the application "
+               "uses in its users' names, such as On HTTP@backend.example.com";
+    rule->text = "";
+    for (int i = 1; i < argc && !why; i++)
+        why = add_word(cmd, rule, argv[i]);
+    if (!why && rule->services->nelts == 0)
+        why = "AuthNegotiateS4U2Proxy On: name the services that the application uses in its "
+              "users' names, such as On HTTP@backend.example.com. Without names the application "
+              "would need this server's own ticket-granting ticket, with which it could do all "
+              "that the server may";
+    return why;
+}
+
+int neg_s4u_is_written(const neg_conf *conf)
+{
+    return conf->s4u2proxy && conf->s4u2proxy->text;
+}
+
+/* Where AuthNegotiateDelegate is off there are no credentials at all. */
+int neg_s4u_is_on(const neg_conf *conf)
+{
+    return neg_s4u_text(conf) != NULL;
+}
+
+const char *neg_s4u_text(const neg_conf *conf)
+{
+    return neg_s4u_is_written(conf) && neg_config_delegate_place(conf) ? conf->s4u2proxy->text
+                                                                       : NULL;
+}
+
+const char *neg_s4u_conflict(const neg_conf *own, const neg_conf *conf)
+{
+    if (neg_s4u_is_written(own) && !neg_config_delegate_place(conf))
+        return "the tickets have nowhere to go: write AuthNegotiateDelegate FILE: and a directory, "
+               "or "
+               "AuthNegotiateProxyService, there, too";
+    if (own->impersonate && own->impersonate->on && !neg_s4u_is_on(conf))
+        return "nothing says what the users' tickets are for: write AuthNegotiateS4U2Proxy On and "
+               "the services there, too";
+    return NULL;
+}
+
+/* ---- Tickets for a request ---- */
+
+void neg_s4u_init_child(server_rec *servers)
+{
+    neg_proxied *proxied = neg_config_server(servers)->own_tickets ? neg_proxied_create() : NULL;
+    for (server_rec *s = servers; s; s = s->next)
+        neg_config_server(s)->proxied = proxied;
+}
+
+static neg_outcome ask_kdc(neg_attempt *a, const neg_s4u *in, neg_granted *granted)
+{
+    neg_failure failure = {NEG_CAUSE_INTERNAL, ""};
+    apr_uint32_t *slot = neg_slots_take(a->server->slots);
+    int rv;
+    if (!slot)
+        return neg_attempt_refuse(
+            a, NEG_CAUSE_BUSY,
+            apr_psprintf(neg_attempt_pool(a),
+                         "%u requests wait for the KDC already, a quarter of MaxRequestWorkers, "
+                         "and the others keep serving: see whether the KDC is slow",
+                         neg_slots_limit(a->server->slots)));
+    rv = neg_s4u_ask(neg_attempt_pool(a), in, granted, &failure);
+    neg_slots_give_back(slot);
+    return rv == 0 ? NEG_GRANTED : neg_attempt_refuse(a, failure.cause, failure.text);
+}
+
+static neg_outcome find(neg_attempt *a, const neg_s4u *in, neg_granted *granted)
+{
+    apr_pool_t *p = neg_attempt_pool(a);
+    const char *key = neg_proxied_key(p, in);
+    int comes_again = !in->ticket.len || !a->identity->provider; /* a password's ticket is new */
+    if (comes_again && neg_proxied_lend(a->server->proxied, p, key, apr_time_now(), granted))
+        return NEG_GRANTED;
+    if (ask_kdc(a, in, granted) == NEG_REFUSED)
+        return NEG_REFUSED;
+    if (comes_again)
+        neg_proxied_keep(a->server->proxied, key, granted);
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r,
+                  "the KDC gives tickets in the name of %s for %s", in->user,
+                  neg_s4u_text(a->conf));
+    return NEG_GRANTED;
+}
+
+static neg_outcome get(neg_attempt *a, const char *user, neg_bytes ticket, neg_granted *granted)
+{
+    const neg_s4u_rule *rule = a->conf->s4u2proxy;
+    neg_s4u in = {{a->acceptor.keytab, a->acceptor.acceptor, rule->account, a->server->own_tickets},
+                  rule->services,
+                  user,
+                  ticket};
+    if (!a->server->own_tickets || !a->server->proxied || !a->server->slots)
+        return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL,
+                                  "AuthNegotiateS4U2Proxy was not there when the server started: "
+                                  "restart it");
+    return find(a, &in, granted);
+}
+
+static neg_outcome go_on_without(neg_attempt *a)
+{
+    if (!a->conf->s4u2proxy->optional)
+        return NEG_REFUSED;
+    neg_report_aside(a, a->failure.cause, a->failure.text);
+    a->failure.cause = NEG_CAUSE_NONE;
+    return NEG_GRANTED;
+}
+
+neg_outcome neg_s4u_impersonate(neg_attempt *a, const char *principal)
+{
+    const neg_bytes none = {NULL, 0};
+    neg_granted granted;
+    if (get(a, principal, none, &granted) == NEG_REFUSED)
+        return go_on_without(a);
+    a->delegated = granted.cred;
+    return NEG_GRANTED;
+}
+
+/* A ticket came over another way than Kerberos: NTLM, or a provider that is not ours. */
+static neg_outcome get_without_ticket(neg_attempt *a, neg_granted *granted)
+{
+    const neg_bytes none = {NULL, 0};
+    const char *principal;
+    if (a->identity->mech || !a->conf->impersonate || !a->conf->impersonate->on)
+        return neg_attempt_refuse(
+            a, NEG_CAUSE_NO_EVIDENCE,
+            apr_psprintf(neg_attempt_pool(a),
+                         "%s came without a Kerberos ticket, so none can be got in that name "
+                         "(AuthNegotiateS4U2Proxy). AuthNegotiateImpersonate On is for such users, "
+                         "but not for NTLM's",
+                         a->identity->principal));
+    if (neg_impersonate_find(a, a->identity->principal, &principal) == NEG_REFUSED)
+        return NEG_REFUSED;
+    return get(a, principal, none, granted);
+}
+
+static neg_outcome get_for_identity(neg_attempt *a, neg_granted *granted)
+{
+    neg_ap_req parsed;
+    if (!a->ap_req.len)
+        return get_without_ticket(a, granted);
+    if (neg_ap_req_parse(a->ap_req, &parsed) != NULL)
+        return neg_attempt_refuse(a, NEG_CAUSE_MALFORMED,
+                                  "GSSAPI accepted the token, but it is not in the form (DER) in "
+                                  "which its ticket can be found (AuthNegotiateS4U2Proxy)");
+    return get(a, a->identity->principal, parsed.ticket, granted);
+}
+
+/* Whoever is remembered is remembered with these tickets, and no longer than they last. */
+neg_outcome neg_s4u_delegate(neg_attempt *a)
+{
+    neg_granted granted;
+    neg_identity *identity;
+    if (get_for_identity(a, &granted) == NEG_REFUSED)
+        return go_on_without(a);
+    a->delegated = granted.cred;
+    if (granted.ends < a->identity->expires) {
+        identity = neg_identity_dup(neg_attempt_pool(a), a->identity);
+        identity->expires = granted.ends;
+        a->identity = a->exchange->identity = identity;
+    }
+    return NEG_GRANTED;
+}
