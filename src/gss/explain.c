@@ -24,10 +24,9 @@
 const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why)
 {
     return apr_psprintf(p,
-                        "the keytab %s cannot be used: %s. Name one in AuthNegotiateKeytab, best "
-                        "in one line for the whole server, that the group of the server's user "
-                        "can read (chmod 640), with the key of HTTP/host.name (MIT: kadmin ktadd; "
-                        "Active Directory: ktpass). httpd -t tries it as that user",
+                        "the keytab %s cannot be used: %s. Write AuthNegotiateKeytab, best in one "
+                        "line for the whole server, with a file that the server's user can read, "
+                        "mode 640 (MIT: kadmin ktadd; AD: ktpass); httpd -t tries it as that user",
                         keytab, why);
 }
 
