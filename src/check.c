@@ -273,10 +273,12 @@ static void check_passwords(checks *c, server_rec *s, const neg_section *section
                   NEG_PROBE_KEY);
 }
 
-static void warn(checks *c, const char *directive, const char *at, const char *sentence)
+/* Of a section, where there is something to say. */
+static void note_at(apr_array_header_t *findings, const char *directive, const char *at,
+                    const char *sentence)
 {
     if (sentence)
-        note(c->warnings, apr_pstrcat(c->pool, directive, at, NULL), sentence);
+        note(findings, apr_pstrcat(findings->pool, directive, at, NULL), sentence);
 }
 
 /* Asked of krb5.conf as root: whether the children can read it, the probes find out. */
@@ -296,16 +298,8 @@ static void check_realms(checks *c, server_rec *s, const neg_section *section, c
     lookalikes = neg_realm_find_lookalikes(c->pool, section->conf, c->default_realm);
     for (int i = 0; i < lookalikes->nelts; i++) {
         const neg_finding *found = &APR_ARRAY_IDX(lookalikes, i, neg_finding);
-        note(c->warnings, apr_pstrcat(c->pool, found->where, at, NULL), found->sentence);
+        note_at(c->warnings, found->where, at, found->sentence);
     }
-}
-
-static void check_s4u(checks *c, const neg_conf *own, const neg_conf *conf, const char *at)
-{
-    const char *where = own->s4u2proxy ? "AuthNegotiateS4U2Proxy" : "AuthNegotiateImpersonate";
-    const char *conflict = neg_s4u_conflict(own, conf);
-    if (conflict)
-        note(c->errors, apr_pstrcat(c->pool, where, at, NULL), conflict);
 }
 
 static void check_section(checks *c, server_rec *s, const neg_section *section)
@@ -314,16 +308,17 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
     const neg_conf *conf = neg_check_effective(c->pool, s, section);
     const char *at =
         apr_psprintf(c->pool, " (in %s, %s:%d)", section->where, section->file, section->line);
-    const char *conflict =
-        neg_mechs_conflict(neg_config_mechs(conf), neg_config_acceptor_text(conf));
     check_keytab(c, s, section, conf, at);
     check_groups(c, s, section, at);
-    check_s4u(c, own, conf, at);
-    if (conflict)
-        note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateAcceptor", at, NULL), conflict);
+    note_at(c->errors, own->s4u2proxy ? "AuthNegotiateS4U2Proxy" : "AuthNegotiateImpersonate", at,
+            neg_s4u_conflict(own, conf));
+    note_at(c->errors, "AuthNegotiateAcceptor", at,
+            neg_mechs_conflict(neg_config_mechs(conf), neg_config_acceptor_text(conf)));
     check_passwords(c, s, section, conf, at);
-    warn(c, "SetHandler negotiate-logout", at, neg_session_check_logout(c->pool, section, conf));
-    warn(c, "AuthNegotiateSession On", at, neg_session_check_clear(c->pool, s, section, conf));
+    note_at(c->warnings, "SetHandler negotiate-logout", at,
+            neg_session_check_logout(c->pool, section, conf));
+    note_at(c->warnings, "AuthNegotiateSession On", at,
+            neg_session_check_clear(c->pool, s, section, conf));
     check_realms(c, s, section, conf, at);
     if (own->delegate && own->delegate->directory) {
         const char *where = apr_pstrcat(c->pool, "AuthNegotiateDelegate", at, NULL);

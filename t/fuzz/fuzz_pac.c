@@ -41,7 +41,7 @@ static void check_name(const char *name)
 
 static void check_logon_info(apr_pool_t *pool, neg_bytes bytes)
 {
-    neg_logon_info info = {NULL, NULL, NULL, NULL};
+    neg_logon_info info = {0};
     const char *error = neg_pac_logon_info(pool, bytes, &info);
 
     if (error) {
