@@ -273,6 +273,12 @@ static void check_passwords(checks *c, server_rec *s, const neg_section *section
                   NEG_PROBE_KEY);
 }
 
+static void refuse(checks *c, const char *directive, const char *at, const char *sentence)
+{
+    if (sentence)
+        note(c->errors, apr_pstrcat(c->pool, directive, at, NULL), sentence);
+}
+
 static void warn(checks *c, const char *directive, const char *at, const char *sentence)
 {
     if (sentence)
@@ -300,27 +306,18 @@ static void check_realms(checks *c, server_rec *s, const neg_section *section, c
     }
 }
 
-static void check_s4u(checks *c, const neg_conf *own, const neg_conf *conf, const char *at)
-{
-    const char *where = own->s4u2proxy ? "AuthNegotiateS4U2Proxy" : "AuthNegotiateImpersonate";
-    const char *conflict = neg_s4u_conflict(own, conf);
-    if (conflict)
-        note(c->errors, apr_pstrcat(c->pool, where, at, NULL), conflict);
-}
-
 static void check_section(checks *c, server_rec *s, const neg_section *section)
 {
     const neg_conf *own = section->conf;
     const neg_conf *conf = neg_check_effective(c->pool, s, section);
     const char *at =
         apr_psprintf(c->pool, " (in %s, %s:%d)", section->where, section->file, section->line);
-    const char *conflict =
-        neg_mechs_conflict(neg_config_mechs(conf), neg_config_acceptor_text(conf));
     check_keytab(c, s, section, conf, at);
     check_groups(c, s, section, at);
-    check_s4u(c, own, conf, at);
-    if (conflict)
-        note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateAcceptor", at, NULL), conflict);
+    refuse(c, "AuthNegotiateAcceptor", at,
+           neg_mechs_conflict(neg_config_mechs(conf), neg_config_acceptor_text(conf)));
+    refuse(c, own->s4u2proxy ? "AuthNegotiateS4U2Proxy" : "AuthNegotiateImpersonate", at,
+           neg_s4u_conflict(own, conf));
     check_passwords(c, s, section, conf, at);
     warn(c, "SetHandler negotiate-logout", at, neg_session_check_logout(c->pool, section, conf));
     warn(c, "AuthNegotiateSession On", at, neg_session_check_clear(c->pool, s, section, conf));
