@@ -316,8 +316,7 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
     check_groups(c, s, section, at);
     refuse(c, "AuthNegotiateAcceptor", at,
            neg_mechs_conflict(neg_config_mechs(conf), neg_config_acceptor_text(conf)));
-    refuse(c, own->s4u2proxy ? "AuthNegotiateS4U2Proxy" : "AuthNegotiateImpersonate", at,
-           neg_s4u_conflict(own, conf));
+    refuse(c, "AuthNegotiateS4U2Proxy", at, neg_s4u_conflict(own, conf));
     check_passwords(c, s, section, conf, at);
     warn(c, "SetHandler negotiate-logout", at, neg_session_check_logout(c->pool, section, conf));
     warn(c, "AuthNegotiateSession On", at, neg_session_check_clear(c->pool, s, section, conf));
