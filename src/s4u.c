@@ -93,8 +93,8 @@ const char *neg_s4u_conflict(const neg_conf *own, const neg_conf *conf)
                "or "
                "AuthNegotiateProxyService, there, too";
     if (own->impersonate && own->impersonate->on && !neg_s4u_is_on(conf))
-        return "nothing says what the users' tickets are for: write AuthNegotiateS4U2Proxy On and "
-               "the services there, too";
+        return "AuthNegotiateImpersonate On does not say what the users' tickets are for: write "
+               "AuthNegotiateS4U2Proxy On and the services there, too";
     return NULL;
 }
 
