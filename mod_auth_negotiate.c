@@ -33,6 +33,7 @@
 #include <http_request.h>
 
 #include "acting.h"
+#include "backend.h"
 #include "negotiate.h"
 #include "session.h"
 

@@ -5,6 +5,7 @@
 #include <apr_uri.h>
 #include <http_core.h>
 
+#include "backend.h"
 #include "credentials.h"
 #include "negotiate.h"
 

@@ -8,6 +8,7 @@
 #include <http_core.h>
 
 #include "acting.h"
+#include "backend.h"
 #include "negotiate.h"
 #include "session.h"
 

@@ -17,6 +17,7 @@
 #include <util_filter.h>
 
 #include "acting.h"
+#include "backend.h"
 #include "negotiate.h"
 
 static const char filter_name[] = "NEGOTIATE_BACKEND";
