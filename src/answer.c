@@ -143,13 +143,6 @@ static int ask_for_credentials(neg_attempt *a)
     return refuse(a);
 }
 
-/* Shared caches keep out of what had an Authorization header, and of nothing else by themselves. */
-static void keep_from_caches(request_rec *r)
-{
-    if (!ap_find_token(r->pool, apr_table_get(r->err_headers_out, "Cache-Control"), "private"))
-        apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
-}
-
 /* A subrequest has no answer of its own: what the client has to know, the answer that contains it
  * must say, or the one for which it only looked ahead (mod_rewrite's LA-U). */
 static request_rec *answered(request_rec *r)
@@ -159,6 +152,13 @@ static request_rec *answered(request_rec *r)
     return r;
 }
 
+void neg_answer_keep_private(request_rec *r)
+{
+    r = answered(r);
+    if (!ap_find_token(r->pool, apr_table_get(r->err_headers_out, "Cache-Control"), "private"))
+        apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+}
+
 /* Once, when a session is begun or renewed, or ended. */
 void neg_answer_send_cookie(const neg_attempt *a)
 {
@@ -166,7 +166,7 @@ void neg_answer_send_cookie(const neg_attempt *a)
     if (!a->exchange->cookie)
         return;
     apr_table_addn(r->err_headers_out, "Set-Cookie", a->exchange->cookie);
-    keep_from_caches(r);
+    neg_answer_keep_private(r);
     a->exchange->cookie = NULL;
 }
 
@@ -212,7 +212,7 @@ static int grant(neg_attempt *a)
         if (neg_conn_may_remember(a))
             apr_table_setn(answered(r)->err_headers_out, "Persistent-Auth", "true");
     } else if (!a->exchange->tried) {
-        keep_from_caches(answered(r));
+        neg_answer_keep_private(r);
     }
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s is %s (%s, %s)", user, a->identity->principal,
                   a->identity->mechanism, a->source);

@@ -92,6 +92,15 @@ neg_outcome neg_backend_begin(neg_attempt *a, neg_backend **backend)
     neg_backend *b;
     if (!rule || (rule->optional && !ccache_of(a)))
         return NEG_UNKNOWN;
+    if (neg_config_is_overridden(a->r, OR_FILEINFO))
+        return neg_attempt_refuse(
+            a, NEG_CAUSE_POLICY,
+            apr_psprintf(neg_attempt_pool(a),
+                         "a .htaccess has a say here in where requests are sent (AllowOverride "
+                         "FileInfo), so %s is not proven to a backend: its author could use that "
+                         "elsewhere. Write the rule in the server's configuration, and "
+                         "AllowOverride None",
+                         a->identity->principal));
     if (!ccache_of(a))
         return refuse_undelegated(a);
     b = *backend = apr_pcalloc(a->r->pool, sizeof(*b));

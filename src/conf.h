@@ -243,6 +243,9 @@ int neg_config_is_acceptor(const char *text);
 
 /** Whether the configuration is read for the start, not a .htaccess for a request. */
 int neg_config_at_start(cmd_parms *cmd);
+/** Whether a .htaccess took part in r's configuration, and may have directives of these classes
+ * (OR_AUTHCFG, ...): then its author, who is no administrator, has a say in them. */
+int neg_config_is_overridden(const request_rec *r, int classes);
 /** The configuration that a directive is to change; its section is noted for the checks at start.
  */
 neg_conf *neg_config_edit(cmd_parms *cmd, void *conf);

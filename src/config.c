@@ -185,6 +185,16 @@ int neg_config_at_start(cmd_parms *cmd)
     return ap_check_cmd_context(cmd, NOT_IN_HTACCESS) == NULL;
 }
 
+int neg_config_is_overridden(const request_rec *r, int classes)
+{
+    for (const struct htaccess_result *found = r->htaccess; found; found = found->next)
+        if (found->htaccess &&
+            (found->override & classes ||
+             (found->override_list && !apr_is_empty_table(found->override_list))))
+            return 1;
+    return 0;
+}
+
 neg_conf *neg_config_edit(cmd_parms *cmd, void *conf)
 {
     if (neg_config_at_start(cmd))

@@ -141,6 +141,10 @@ static const char *set_user(cmd_parms *cmd, void *conf, int argc, char *const ar
         rule->form = NEG_USER_PRINCIPAL;
     else if (argc == 1 && strcasecmp(word, "local") == 0)
         rule->form = NEG_USER_LOCAL;
+    else if (argc == 1 && is_expression(word) && !neg_config_at_start(cmd))
+        return "AuthNegotiateUser: an expression may not stand in .htaccess, whose author could "
+               "give everybody the name that a Require around it asks for; write it in the "
+               "server's configuration";
     else if (argc == 1 && is_expression(word)) {
         rule->form = NEG_USER_EXPR;
         return parse_expression(cmd, word, &rule->expr);
@@ -338,7 +342,7 @@ const command_rec neg_commands[] = {
                       "On [realm...]: the same for users whom another module has authenticated"),
     AP_INIT_TAKE12("AuthNegotiateAttribute", neg_attributes_set, NULL, OR_AUTHCFG,
                    "a variable and the name attribute that it shows, or off"),
-    AP_INIT_TAKE12("AuthNegotiateGroup", neg_groups_set, NULL, RSRC_CONF | OR_AUTHCFG,
+    AP_INIT_TAKE12("AuthNegotiateGroup", neg_groups_set, NULL, RSRC_CONF | NO_HTACCESS,
                    "a name for a group, and its SID, or off"),
     AP_INIT_FLAG("AuthNegotiateSession", set_switch, MEMBER(session), OR_AUTHCFG,
                  "On: a sealed cookie keeps the identity"),

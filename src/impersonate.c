@@ -92,6 +92,10 @@ neg_outcome neg_impersonate_find(neg_attempt *a, const char *user, const char **
     const char *realm = worker ? neg_worker_default_realm(worker, p) : NULL;
     const char *at = strchr(user, '@');
     const char *why = check_name(user);
+    if (!why && neg_config_is_overridden(a->r, OR_AUTHCFG))
+        why =
+            "a .htaccess has a say here in who the user is (AllowOverride AuthConfig), so that its "
+            "author could be everybody. Write AllowOverride None for this directory";
     if (!why && !realm)
         why = "krb5.conf has no default_realm";
     if (!why && at && strcmp(at + 1, realm) != 0 &&
@@ -214,6 +218,7 @@ int neg_impersonate_fixups(request_rec *r)
     one = find(a, key);
     if (!one && impersonate(a, key, &one) == NEG_REFUSED)
         return neg_answer_impersonation(a);
+    neg_answer_keep_private(r);
     if (neg_config_delegate_dir(a->conf))
         neg_publish_impersonated(r, a->conf, one->ccache);
     return DECLINED;

@@ -22,7 +22,8 @@ static const char *const *names_of(const request_rec *r)
 /*
  * A cookie is a credential: neither a CGI program nor a backend needs it, and both could use it.
  * So could the author of a .htaccess, which begins to be read after this.  What the client sent is
- * kept where only this module finds it.  A forward proxy's requests have cookies of others.
+ * kept where only this module finds it; what an internal redirect has instead may be the author's.
+ * A forward proxy's requests have cookies of others.
  */
 int neg_session_hide_cookies(request_rec *r)
 {
@@ -33,7 +34,8 @@ int neg_session_hide_cookies(request_rec *r)
     rest = neg_cookie_strip(r->pool, header, names_of(r));
     if (rest == header)
         return DECLINED;
-    neg_attempt_exchange(r)->cookies = apr_pstrdup(r->pool, header);
+    if (!r->prev && !r->main)
+        neg_attempt_exchange(r)->cookies = apr_pstrdup(r->pool, header);
     if (rest)
         apr_table_setn(r->headers_in, "Cookie", rest);
     else

@@ -110,6 +110,14 @@ static int is_member(const client *c, neg_bytes sid, int to_deny)
                        (to_deny && neg_sids_have(c->identity->deny_only, sid)));
 }
 
+/* A forest has one "Enterprise Admins", that of its root, and users of every domain are in it. */
+static int is_foreign_member(const client *c, apr_uint32_t rid)
+{
+    neg_bytes own = neg_sid_sibling(c->r->pool, c->sid, rid);
+    return neg_sids_have_like(c->identity->groups, own) ||
+           neg_sids_have_like(c->identity->deny_only, own);
+}
+
 /* A rule's error keeps the client out, whichever sense the rule has; neg_authorize() makes it the
  * 403 that it is. */
 static authz_status fail_closed(neg_attempt *a, const group_rule *rule, const char *why)
@@ -158,7 +166,8 @@ static authz_status check_one(const client *c, const group_rule *rule, const wan
         return AUTHZ_GENERAL_ERROR;
     }
     to_grant = rule->may_grant && is_member(c, sid_of(c, w, named, 0), 0);
-    to_deny = rule->may_deny && is_member(c, sid_of(c, w, named, 1), 1);
+    to_deny = rule->may_deny && (is_member(c, sid_of(c, w, named, 1), 1) ||
+                                 (!named && w->rid && is_foreign_member(c, w->rid)));
     if (rule->may_grant && rule->may_deny && to_grant != to_deny)
         return fail_closed(
             a, rule,

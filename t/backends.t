@@ -14,10 +14,10 @@ use NegTest::Ports 'free_port';
 use NegTest::Process;
 use NegTest::Stage;
 
-plan tests => 132;
+plan tests => 134;
 
 my $service = 'HTTP@back.example.test';
-my @users   = map { "user$_" } 0 .. 9;
+my @users   = map { "hopper$_" } 0 .. 9;
 kdc->add_principal($_, password => $_) for @users, 'mallory';
 kdc->add_principal('HTTP/back.example.test');
 kdc->add_to_keytab(keytab('back'), ['HTTP/back.example.test']);
@@ -82,6 +82,13 @@ $peer
 CONF
 }
 
+my $site = stage_dir() . '/site';
+mkdir $site;
+open my $htaccess, '>', "$site/.htaccess" or die "$site: $!\n";
+print $htaccess "RewriteEngine On\nRewriteRule ^taken\\.pl @{[ $back->url('/here/env.pl') ]} [P]\n";
+close $htaccess;
+chmod 0644, "$site/.htaccess";
+
 my $front_conf = <<"CONF";
 ScriptAliasMatch "^/(?:local|error)/env\\.pl\$" "\@stage\@/cgi-bin/env.pl"
 ErrorDocument 502 /error/env.pl
@@ -125,6 +132,18 @@ ProxyAddHeaders Off
 <Location "/back/other">
     AuthNegotiateProxyService off
 </Location>
+<Directory "$site">
+    AllowOverride FileInfo
+    Options +FollowSymLinks
+    Require all granted
+</Directory>
+<Location "/site">
+    AuthType Negotiate
+    AuthName front
+    AuthNegotiateProxyService $service
+    Require valid-user
+</Location>
+Alias /site "$site"
 <Proxy "balancer://members">
     BalancerMember "@{[ $back->url('') ]}"
 </Proxy>
@@ -170,7 +189,11 @@ for my $path ('/back', '/back/persist', '/back/named', '/back/balanced', '/back/
     is $r->header('Persistent-Auth'), $path eq '/back/persist' ? 'true' : undef, '... Persistent-Auth is the front\'s alone';
 }
 {
-    my ($r) = ask('/back/env.pl', 'bob');
+    my ($r) = ask('/site/taken.pl', 'alice');
+    is $r->status, 403, 'the author of a .htaccess sends nobody to a backend';
+    my ($line) = $front->log->wait_for(qr/htaccess has a say/);
+    like $line, qr/policy\).*AllowOverride FileInfo.*AllowOverride None/, '... which is told';
+    ($r) = ask('/back/env.pl', 'bob');
     is $r->env->{REMOTE_USER}, 'bob@EXAMPLE.TEST', 'bob is bob';
     ($r) = ask('/back/expression/env.pl', 'bob', headers => [ 'X-Ask' => 'back.example.test' ]);
     is $r->env->{REMOTE_USER}, 'bob@EXAMPLE.TEST', 'a name by an expression';

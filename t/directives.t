@@ -237,7 +237,7 @@ my %DIRECTIVES = (
             'everyone S-1-5-21-1-2-3-1200'  => qr/another group everywhere/,
             '"Domain Users" S-1-5-21-1-2-3-1200' => qr/another group everywhere/,
         ],
-        contexts => [qw(server location htaccess)],
+        contexts => [qw(server location)],
     },
     AuthNegotiateAttribute => {
         see      => \&sees_attribute,
@@ -610,7 +610,7 @@ $wrong += @{ $_->{wrong} } / 2 for values %DIRECTIVES;
 my $htaccess = grep { may_stand($_, 'htaccess') } @names;
 
 plan tests => @{ $checks{locations} } + @{ $checks{servers} } + 2 * $wrong + 3 * @names + 4 * $htaccess
-+ 2 * (@names - $htaccess) + 7;
++ 2 * (@names - $htaccess) + 8;
 
 # --- values and merging ------------------------------------------------------
 
@@ -714,6 +714,8 @@ for my $name (@names) {
             ok scalar(@said), '... and that is said';
         }
     }
+    $write->($path_of{AuthNegotiateUser}, 'AuthNegotiateUser "%{GSS_NAME}"');
+    is get($page->('AuthNegotiateUser'))->status, 500, 'an expression for the name is refused in .htaccess';
     $server->stop;
 }
 

@@ -312,7 +312,11 @@ my @admin = pac(groups => [512]);
 is_answered 'an administrator of our domain', [@admin], admins => 200, 'not-admins' => 403;
 is_answered 'an administrator of a foreign domain is none of ours, and is kept out as one',
   [ @admin, client => 'mallory@OTHER.TEST' ], admins => 403, 'not-admins' => 403;
-is_answered "a foreign domain's RID 512 among the extra SIDs", [ pac(extra => ['S-1-5-21-4-5-6-512']) ],
+is_answered "a foreign domain's RID 512 among the extra SIDs: a forest has one such group, in its root",
+  [ pac(extra => ['S-1-5-21-4-5-6-512']) ], admins => 403, 'not-admins' => 403;
+is_answered '... where it is for deny only', [ pac(extra => [ [ 'S-1-5-21-4-5-6-512', $DENY ] ]) ],
+  admins => 403, 'not-admins' => 403;
+is_answered '... and not what only looks like it', [ pac(extra => [qw(S-1-5-21-4-5-6-7-512 S-1-5-21-4-5-512 S-1-5-32-512)]) ],
   admins => 403, 'not-admins' => 200;
 my @fresh = pac(extra => ['S-1-18-3']);
 is_answered 'what our domain says of its user', [@fresh], fresh => 200, 'not-fresh' => 403, 'fresh-by-sid' => 200;

@@ -87,6 +87,7 @@ my %lines = (
     basic_optional  => "$basic\nAuthNegotiateS4U2Proxy On optional account:svc-web $to_back",
     pages           => "$basic\n$on",
     basic_open      => "$basic\n$on",
+    basic_theirs    => "$basic\n$on",
     'pages/off'     => 'AuthNegotiateImpersonate Off',
     'pages/open'    => 'AuthType None',
 );
@@ -95,6 +96,8 @@ for my $path (sort keys %lines) {
     $locations .= join "\n", "<Location /$path>", $lines{$path} =~ /AuthType/ ? () : $path =~ m{/} ? () : 'AuthType Negotiate',
       "AuthName s4u", $lines{$path}, $path =~ /open/ ? 'Require all granted' : 'Require valid-user', "</Location>\n";
 }
+mkdir "$dir/theirs";
+put("$dir/theirs/page.txt", 'a page');
 put("$dir/pages/parts.shtml", map { qq{$_:<!--#include virtual="/pages/$_/env.pl" -->\n} } qw(here off open here));
 {
     chomp(my $hash = run([ qw(openssl passwd -apr1 x) ])->{output});
@@ -130,6 +133,7 @@ PassEnv KRB5_CONFIG
 ScriptAliasMatch "env\\.pl\$" "\@stage\@/cgi-bin/env.pl"
 ScriptAliasMatch "hop\\.pl\$" "\@stage\@/cgi-bin/hop.pl"
 Alias /pages $dir/pages
+Alias /basic_theirs $dir/theirs
 ErrorDocument 403 /public/env.pl
 ErrorDocument 500 /public/env.pl
 ErrorDocument 503 /public/env.pl
@@ -154,6 +158,9 @@ ProxyPass /behind http://127.0.0.1:\@port\@/backend
 ProxyPass /basic_behind http://127.0.0.1:\@port\@/backend
 <Directory "$dir/pages">
     Options +Includes
+</Directory>
+<Directory "$dir/theirs">
+    AllowOverride AuthConfig
 </Directory>
 $locations
 CONF
@@ -306,11 +313,21 @@ is_deeply [ @{ basic('nobody-there', '/basic_optional/hop.pl') }{qw(status KRB5C
     ok wait_until(sub { (my @left = grep { !/session/ } files()) == 0 }, 5), '... and they are gone';
 }
 
+# Who can write a .htaccess can say who the users are.
+{
+    my $page = sub { basic('alice', '/basic_theirs/page.txt') };
+    is $page->()->{status}, 200, 'a directory that may have a .htaccess';
+    put("$dir/theirs/.htaccess", "AuthUserFile $dir/users\n");
+    refused('... which has one: nobody is impersonated', $page->(), 403, 'name', qr/htaccess has a say/);
+}
+
 # --- a backend of mod_proxy --------------------------------------------------
 
 is get('alice', '/behind/env.pl')->{REMOTE_USER}, 'alice@AD.EXAMPLE.TEST', 'AuthNegotiateProxyService uses these tickets';
 is get('bob', '/behind/env.pl')->{REMOTE_USER}, 'bob@AD.EXAMPLE.TEST', '... of each user';
 is basic('alice', '/basic_behind/env.pl')->{REMOTE_USER}, 'alice@AD.EXAMPLE.TEST', '... and of those who are impersonated';
+like connection()->get('/basic_behind/env.pl', Authorization => 'Basic ' . encode_base64('alice:x', ''))->header('Cache-Control') || '',
+  qr/\bprivate\b/, '... whose pages no shared cache keeps';
 is_deeply [ grep { !/session/ } files() ], [], '... from memory';
 
 # --- many at once ------------------------------------------------------------

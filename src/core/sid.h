@@ -90,5 +90,7 @@ neg_bytes neg_sids_all(const neg_sids *sids);
 /** Takes the first one from the rest of a list, which is not empty. */
 neg_bytes neg_sids_next(neg_bytes *rest);
 int neg_sids_have(const neg_sids *sids, neg_bytes sid);
+/** Whether one of them is the group that sid is, of whatever domain: S-1-5-21-?-?-?-RID. */
+int neg_sids_have_like(const neg_sids *sids, neg_bytes sid);
 
 #endif

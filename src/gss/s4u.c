@@ -272,6 +272,27 @@ static int ask_for_known(question *q)
     return get_all_proxied(q);
 }
 
+/* A directory may know an account by more names than its own: of a name that it does not have,
+ * "root", it may think as of "root$", which any user can make.  Capitals are its own. */
+static int check_impersonated(question *q)
+{
+    krb5_context krb5 = q->purse->krb5;
+    krb5_principal wanted;
+    int same = krb5_parse_name(krb5, q->in->user, &wanted) == 0;
+    if (same) {
+        same =
+            krb5_principal_compare_flags(krb5, wanted, user_of(q), KRB5_PRINCIPAL_COMPARE_CASEFOLD);
+        krb5_free_principal(krb5, wanted);
+    }
+    return same ? 0
+                : fail(q, NEG_CAUSE_NO_ACCOUNT,
+                       apr_psprintf(q->p,
+                                    "the KDC takes %s for another account, %s, so nobody is "
+                                    "impersonated: have the other module give the account's own "
+                                    "name",
+                                    q->in->user, neg_principal_text(q->p, krb5, user_of(q))));
+}
+
 static int ask_for_impersonated(question *q)
 {
     krb5_principal self;
@@ -282,7 +303,9 @@ static int ask_for_impersonated(question *q)
         return -1;
     if (neg_s4u_self(q->p, q->in->user, q->own, self, &q->evidence, q->failure) != 0)
         return -1;
-    return read_evidence(q) == 0 ? get_all_proxied(q) : -1;
+    if (read_evidence(q) != 0 || check_impersonated(q) != 0)
+        return -1;
+    return get_all_proxied(q);
 }
 
 int neg_s4u_ask(apr_pool_t *p, const neg_s4u *in, neg_granted *granted, neg_failure *failure)
