@@ -17,6 +17,7 @@ typedef enum {
     LINE_NAME,        /* AuthName */
     LINE_REQUIRE_ALL, /* Require all granted, or denied: nobody is asked */
     LINE_REQUIRE,     /* any other */
+    LINE_IMPERSONATE, /* AuthNegotiateImpersonate On: our lines are for users of other modules */
     LINE_OURS         /* AuthNegotiate... */
 } line_kind;
 
@@ -66,6 +67,9 @@ static void read_line(reading *in, const ap_directive_t *line)
         add_mark(in, LINE_NAME, line, word);
     else if (strcasecmp(line->directive, "Require") == 0)
         add_mark(in, strcasecmp(word, "all") == 0 ? LINE_REQUIRE_ALL : LINE_REQUIRE, line, word);
+    else if (strcasecmp(line->directive, "AuthNegotiateImpersonate") == 0 &&
+             strcasecmp(word, "On") == 0)
+        add_mark(in, LINE_IMPERSONATE, line, word);
     else if (strncasecmp(line->directive, "AuthNegotiate", 13) == 0)
         add_mark(in, LINE_OURS, line, word);
     else if (strncasecmp(line->directive, "AllowOverride", 13) == 0 &&
@@ -138,7 +142,7 @@ static void check_negotiate(reading *in, const mark *m)
 static void check_unknown_type(reading *in, const mark *m)
 {
     const mark *ours = beside(in, m, LINE_OURS);
-    if (ours)
+    if (ours && !has_related(in, m, LINE_IMPERSONATE))
         advise(in, m, apr_pstrcat(in->pool, "AuthType ", m->word, NULL),
                apr_pstrcat(in->pool, "has ", ours->line->directive,
                            ", which is for AuthType Negotiate, and does nothing here: write "
@@ -150,7 +154,7 @@ static void check_unknown_type(reading *in, const mark *m)
 static void check_ours(reading *in, const mark *m)
 {
     if (*m->scope.kind && !has_related(in, m, LINE_NEGOTIATE) && !has_related(in, m, LINE_TYPE) &&
-        !has_related(in, m, LINE_UNKNOWN))
+        !has_related(in, m, LINE_UNKNOWN) && !has_related(in, m, LINE_IMPERSONATE))
         advise(in, m, m->line->directive,
                "has no AuthType, nor has a section around it: nobody is asked for a ticket there. "
                "Write AuthType Negotiate");

@@ -35,7 +35,7 @@ const char *neg_replay_memory_set(cmd_parms *cmd, const char *text, apr_size_t *
                "bits; write default";
     if (megabytes < 1 || megabytes > MEGABYTES_MAX || (number && *end))
         return "AuthNegotiateReplayCache memory: behind the colon write megabytes, 1 to 1024; one "
-               "is enough for 100,000 tokens in ten minutes";
+               "is enough for 90,000 tokens in ten minutes";
     *size = (apr_size_t)megabytes * MEGABYTE;
     return NULL;
 }

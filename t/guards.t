@@ -22,7 +22,7 @@ my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
 
-plan tests => 47;
+plan tests => 48;
 
 # --- directives --------------------------------------------------------------
 
@@ -103,6 +103,7 @@ is_deeply [ table_of('Control') ], [ controls() ], '... and what the module look
         push @missing, map { "$file: $_" } grep { !-e "$tree/$_" } @links, @paths;
     }
     is_deeply \@missing, [], 'every file that a document names is there';
+    is_deeply [ grep { m{^docs/} && read_file($_) =~ m{/work/|/tmp/mod} } others() ], [], 'none has a path of the machine that made it';
 
     my %is_target = map { $_ => 1 } map { split } read_file('Makefile.in') =~ /^([a-z][\w .-]*):(?!=)/mg;
     my @targets   = $text{README} =~ /(?:^    |`)make +([a-z][\w-]*)/mg;

@@ -300,6 +300,12 @@ sub says_nothing {
         qr{AuthNegotiateUser \(in /x,}, qr/has no AuthType, .* Write AuthType Negotiate/);
     says_nothing('... but in a part of it', $in->('Location /', 'AuthNegotiateUser local') . $in->('Location /x', $bare, $rule));
     says_nothing('... nor for a whole server', 'AuthNegotiateDelegate off');
+    my @for_others = ("AuthNegotiateDelegate FILE:$delegated", 'AuthNegotiateS4U2Proxy On HTTP@backend.test', 'AuthNegotiateImpersonate On');
+    says_nothing('users of a certificate are impersonated', $in->('Location /x', @for_others, $rule));
+    says_nothing('... and those of another module', $in->('Location /x', 'AuthType Other', 'AuthName x', @for_others, $rule));
+    my @for_ours = @for_others[ 0, 1 ];
+    warns_check('tickets for services, without anybody', $in->('Location /x', 'AuthType Negociate', 'AuthName x', @for_ours, $rule),
+        qr{AuthType Negociate \(in /x,}, qr/does nothing/);
 
     my $tls = 'AuthNegotiateRequireTLS On';
     warns_check('a realm in small letters', $in->('Location /x', $bare, $rule, $tls, 'AuthNegotiateBasicProvider kerberos', 'AuthNegotiateBasicRealm example.test'),

@@ -36,7 +36,7 @@ sub machine {
       qw(libkrb5-3 libssl3 libapache2-mod-auth-gssapi);
     my $commit = output('git', '-C', $report->{tree}, 'describe', '--always', '--dirty') =~ s/\s+\z//r;
     my $load = (split ' ', slurp('/proc/loadavg'))[0];
-    return sprintf <<'END', strftime('%Y-%m-%d', gmtime), $commit, $cpu || output('uname', '-m') =~ s/\s+\z//r, $cores, $memory / 1048576, output('uname', '-r') =~ s/\s+\z//r, $httpd,
+    return sprintf <<'END', strftime('%Y-%m-%d', gmtime), $commit, $cpu || output('uname', '-m') =~ s/\s+\z//r, $cores, $memory / 1048576, kernel(), $httpd,
 %s, commit %s
 machine   %s, %d processors, %.0f GB, Linux %s
 versions  httpd %s (event, one child), MIT krb5 %s, OpenSSL %s, mod_auth_gssapi %s
@@ -45,6 +45,9 @@ END
       (map { defined $version{$_} && length $version{$_} ? $version{$_} : 'none' } qw(libkrb5-3 libssl3 libapache2-mod-auth-gssapi)),
       $report->{count}, $report->{requests}, $load;
 }
+
+# Its version alone: what comes behind names a build.
+sub kernel { return output('uname', '-r') =~ /^(\d+(?:\.\d+)*)/ ? $1 : 'unknown' }
 
 # --- tables ------------------------------------------------------------------------
 
@@ -113,7 +116,7 @@ sub chart {
     open my $script, '>', "$dir/performance.gp" or die "$dir: $!\n";
     print $script <<"END";
 set terminal svg size 900,$height font "sans-serif,13" background "#ffffff"
-set output "$dir/performance.svg"
+set output "performance.svg"
 set title "Requests a second on one connection; the line is the unprotected page"
 set style fill solid 0.9 noborder
 set xrange [0:@{[ $page * 1.08 ]}]
@@ -124,11 +127,12 @@ set ytics nomirror
 set xtics nomirror
 unset key
 set arrow from $page, graph 0 to $page, graph 1 nohead lw 2 lc rgb "#333333" front
-plot "$dir/performance.dat" using (\$2/2):1:(\$2/2):(0.35):(\$3 == 1 ? 0xb0b0b0 : 0x2a6fb0):ytic(4) with boxxyerror lc rgb variable, \\
+plot "performance.dat" using (\$2/2):1:(\$2/2):(0.35):(\$3 == 1 ? 0xb0b0b0 : 0x2a6fb0):ytic(4) with boxxyerror lc rgb variable, \\
      "" using 2:1:(sprintf(" %.0f", \$2)) with labels left
 END
     close $script;
-    system('gnuplot', "$dir/performance.gp") == 0 or print "gnuplot failed\n";
+    # There, since the chart names its file of data.
+    system('sh', '-c', 'cd "$0" && exec gnuplot performance.gp', $dir) == 0 or print "gnuplot failed\n";
     return;
 }
 
