@@ -264,7 +264,8 @@ static void begin(neg_attempt *a)
     l->session.idle_at = earlier(now + timeouts.idle, l->session.ends);
     if (l->session.ends <= now || !make_id(a, l))
         return;
-    neg_session_list_add(a, l);
+    if (!neg_session_list_add(a, l))
+        return;
     l->session.identity = identity_to_keep(a, l);
     if (neg_session_save(a, l, 0))
         a->exchange->session = l;

@@ -13,6 +13,11 @@
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
 #define TIME_UNIT apr_time_from_sec(32)
 
+/* Three days.  Times go around in 388: what nobody has written over by then counts once more, for
+ * as long as this.  No less, since a clock that was wrong and is set back forgets what is further
+ * ahead, until it comes there again. */
+#define AHEAD_MAX 8192
+
 typedef _Atomic uint64_t word;
 
 typedef struct {
@@ -66,11 +71,10 @@ static uint64_t entry_of(const unsigned char *id, apr_time_t expiry)
     return (tag & ~TIME_MASK) | ((uint64_t)(expiry / TIME_UNIT + 1) & TIME_MASK);
 }
 
-/* Times go around in about a year: half of it lies ahead. */
 static int is_live(uint64_t entry, apr_time_t now)
 {
     uint64_t ahead = (entry - (uint64_t)(now / TIME_UNIT)) & TIME_MASK;
-    return entry != 0 && ahead != 0 && ahead <= TIME_MASK / 2;
+    return entry != 0 && ahead != 0 && ahead <= AHEAD_MAX;
 }
 
 /* Somewhere else than in the entry that is our own. */
@@ -129,6 +133,8 @@ neg_seen_answer neg_seen_note(neg_seen *seen, const unsigned char *id, apr_time_
     word *own = NULL;
     if (is_noted(seen, id, now, NULL))
         return NEG_SEEN_BEFORE;
+    if (expiry / TIME_UNIT + 1 - now / TIME_UNIT > AHEAD_MAX)
+        return NEG_SEEN_FULL; /* it would be forgotten before its time */
     for (int i = 0; answer == NEG_SEEN_FULL && i < PLACES; i++)
         answer = put(place(seen, id, i), entry_of(id, expiry), now, &own);
     if (answer == NEG_SEEN_NEVER && is_noted(seen, id, now, own))

@@ -19,7 +19,7 @@ typedef struct neg_seen neg_seen;
 typedef enum {
     NEG_SEEN_NEVER,  /**< and noted */
     NEG_SEEN_BEFORE, /**< or in this very moment by somebody else: both may be told so */
-    NEG_SEEN_FULL    /**< not known, and not noted */
+    NEG_SEEN_FULL    /**< not known, and not noted: no room, or too long a time */
 } neg_seen_answer;
 
 /**
@@ -35,7 +35,7 @@ int neg_seen_is_possible(void);
 /** Whether neg_seen_note() would find room, if nobody comes between. */
 int neg_seen_has_room(neg_seen *seen, const unsigned char *id, apr_time_t now);
 
-/** Looks for an authenticator and notes it until its time. */
+/** Looks for an authenticator and notes it until its time, which is within three days. */
 neg_seen_answer neg_seen_note(neg_seen *seen, const unsigned char *id, apr_time_t now,
                               apr_time_t expiry);
 

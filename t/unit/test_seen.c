@@ -49,6 +49,39 @@ static void forgets_after_the_time(void **state)
     assert_int_equal(neg_seen_note(seen, id(1), after, after + 1), NEG_SEEN_NEVER);
 }
 
+#define DAYS apr_time_from_sec(24 * 3600)
+
+/* Times go around in 388 days. */
+static void forgets_for_a_year(void **state)
+{
+    neg_seen *seen = neg_seen_open(zeroed(SMALLEST), SMALLEST);
+    (void)state;
+    for (unsigned i = 0; i < 32; i++)
+        assert_int_equal(neg_seen_note(seen, id(i), now, later), NEG_SEEN_NEVER);
+    for (int day = 1; day < 385; day++)
+        assert_true(neg_seen_has_room(seen, id(32), now + day * DAYS));
+    assert_int_equal(neg_seen_note(seen, id(1), now + 200 * DAYS, later + 200 * DAYS),
+                     NEG_SEEN_NEVER);
+}
+
+static void remembers_when_the_clock_is_set_back(void **state)
+{
+    neg_seen *seen = neg_seen_open(zeroed(SMALLEST), SMALLEST);
+    (void)state;
+    assert_int_equal(neg_seen_note(seen, id(1), now, later), NEG_SEEN_NEVER);
+    assert_int_equal(neg_seen_note(seen, id(1), now - 2 * DAYS, later), NEG_SEEN_BEFORE);
+}
+
+static void takes_nothing_that_it_would_forget(void **state)
+{
+    neg_seen *seen = neg_seen_open(zeroed(SMALLEST), SMALLEST);
+    (void)state;
+    assert_int_equal(neg_seen_note(seen, id(1), now, now + 3 * DAYS), NEG_SEEN_NEVER);
+    assert_int_equal(neg_seen_note(seen, id(1), now, now + 3 * DAYS), NEG_SEEN_BEFORE);
+    assert_int_equal(neg_seen_note(seen, id(2), now, now + 4 * DAYS), NEG_SEEN_FULL);
+    assert_int_equal(neg_seen_note(seen, id(2), now, now + 400 * DAYS), NEG_SEEN_FULL);
+}
+
 /* Nothing is given up for something newer. */
 static void says_when_it_is_full(void **state)
 {
@@ -140,6 +173,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(is_good_once),
         TEST(forgets_after_the_time),
+        TEST(forgets_for_a_year),
+        TEST(remembers_when_the_clock_is_set_back),
+        TEST(takes_nothing_that_it_would_forget),
         TEST(says_when_it_is_full),
         TEST(fills_up_evenly),
         TEST(takes_over_what_is_there),
