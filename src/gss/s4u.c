@@ -179,6 +179,25 @@ static int explain_refused(const question *q, const char *service, const char *s
                              neg_principal_text(q->p, q->purse->krb5, q->owner), service, said));
 }
 
+/* What krb5 and KDCs say of the ticket that a request was made with.  Who asks in vain for other
+ * reasons must not take it from everybody else. */
+static int is_about_own_ticket(krb5_error_code code)
+{
+    switch (code) {
+    case KRB5KRB_AP_ERR_TKT_EXPIRED:
+    case KRB5KRB_AP_ERR_TKT_NYV:
+    case KRB5KRB_AP_ERR_BAD_INTEGRITY:
+    case KRB5KRB_AP_ERR_MODIFIED:
+    case KRB5KRB_AP_ERR_BADKEYVER:
+    case KRB5KRB_AP_ERR_NOKEY:
+    case KRB5KRB_AP_ERR_NOT_US:
+    case KRB5KDC_ERR_TGT_REVOKED:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 static int explain_proxy(const question *q, const char *service, krb5_error_code code)
 {
     const char *said = krb5_text(q, code);
@@ -197,7 +216,8 @@ static int explain_proxy(const question *q, const char *service, krb5_error_code
                                  "(servicePrincipalName; krb5: %s)",
                                  service, said));
     default:
-        neg_self_forget(q->p, q->purse->krb5, &q->in->self, q->owner);
+        if (is_about_own_ticket(code))
+            neg_self_forget(q->p, q->purse->krb5, &q->in->self, q->owner);
         return fail(q, NEG_CAUSE_OWN_TICKET,
                     apr_psprintf(q->p, "the KDC gives no ticket for %s in the name of %s: %s",
                                  service, q->in->user, said));
