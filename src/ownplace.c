@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,8 +47,8 @@ static void remove_directory(const char *path)
     rmdir(path);
 }
 
-/* Who is killed leaves his directory; a number may be this process's own, after a restart of a
- * container. */
+/* Who is killed leaves his directory, as does one into which somebody has put another; a number may
+ * be this process's own, after a restart of a container. */
 static void sweep(apr_pool_t *p, const char *parent)
 {
     apr_dir_t *dir;
@@ -82,10 +83,10 @@ static apr_status_t end_directory(void *data)
 /* @return NULL, or what failed */
 static const char *make_directory(apr_pool_t *p, apr_pool_t *process, retained *kept)
 {
-    const char *path =
-        apr_psprintf(process, "%s%ld", ap_runtime_dir_relative(p, NAME), (long)getpid());
+    char *path =
+        apr_psprintf(process, "%s%ld.XXXXXX", ap_runtime_dir_relative(p, NAME), (long)getpid());
     sweep(p, ap_runtime_dir_relative(p, "."));
-    if (mkdir(path, 0700) != 0)
+    if (!mkdtemp(path))
         return apr_psprintf(p, "%s: %s", path, strerror(errno));
     kept->pid = getpid();
     kept->path = path;
