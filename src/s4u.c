@@ -13,6 +13,10 @@
 #include "negotiate.h"
 #include "s4u.h"
 
+/* Who is impersonated shows the KDC nothing: it is asked again whether there is such an account
+ * still. */
+#define LENT_OF_IMPERSONATED apr_time_from_sec(15 * 60)
+
 /* ---- The directive ---- */
 
 /* HTTP@host, as GSSAPI has it, or a principal. */
@@ -134,7 +138,8 @@ static neg_outcome find(neg_attempt *a, const neg_s4u *in, neg_granted *granted)
     if (ask_kdc(a, in, granted) == NEG_REFUSED)
         return NEG_REFUSED;
     if (comes_again)
-        neg_proxied_keep(a->server->proxied, key, granted);
+        neg_proxied_keep(a->server->proxied, key, granted,
+                         in->ticket.len ? granted->ends : apr_time_now() + LENT_OF_IMPERSONATED);
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r,
                   "the KDC gives tickets in the name of %s for %s", in->user,
                   neg_s4u_text(a->conf));

@@ -17,7 +17,7 @@
 
 #include "s4u.h"
 
-/* Some 4 kB each; the one that ends first makes room. */
+/* Some 4 kB each; the one that is good for the shortest makes room. */
 #define KEPT_MAX 1024
 
 /* Too short to be lent: whoever uses it has to come to the end of his work. */
@@ -27,6 +27,7 @@ typedef struct {
     char *key; /* NULL: free */
     krb5_ccache ccache;
     apr_time_t ends;
+    apr_time_t until; /* lent, and no longer */
 } kept;
 
 /* Not in the child's pool, for the sake of threads that end after it: see delegate.c. */
@@ -125,7 +126,7 @@ static kept *room(neg_proxied *proxied)
     for (kept *k = proxied->all; k < proxied->all + KEPT_MAX; k++) {
         if (!k->key)
             return k;
-        if (k->ends < first->ends)
+        if (k->until < first->until)
             first = k;
     }
     return first;
@@ -134,7 +135,7 @@ static kept *room(neg_proxied *proxied)
 static apr_time_t find(neg_proxied *proxied, const char *key, apr_time_t now, neg_purse *purse)
 {
     kept *k = apr_hash_get(proxied->by_key, key, APR_HASH_KEY_STRING);
-    if (k && k->ends - RESERVE <= now) {
+    if (k && k->until <= now) {
         discard(proxied, purse->krb5, k);
         k = NULL;
     }
@@ -142,7 +143,7 @@ static apr_time_t find(neg_proxied *proxied, const char *key, apr_time_t now, ne
 }
 
 static void put(neg_proxied *proxied, krb5_context krb5, const char *key, krb5_ccache from,
-                apr_time_t ends)
+                apr_time_t ends, apr_time_t until)
 {
     kept *k = apr_hash_get(proxied->by_key, key, APR_HASH_KEY_STRING);
     if (!k)
@@ -155,6 +156,7 @@ static void put(neg_proxied *proxied, krb5_context krb5, const char *key, krb5_c
         return;
     }
     k->ends = ends;
+    k->until = until < ends - RESERVE ? until : ends - RESERVE;
     apr_hash_set(proxied->by_key, k->key, APR_HASH_KEY_STRING, k);
 }
 
@@ -176,7 +178,8 @@ int neg_proxied_lend(neg_proxied *proxied, apr_pool_t *p, const char *key, apr_t
     return granted->ends && neg_purse_open(p, purse, granted) == NULL;
 }
 
-void neg_proxied_keep(neg_proxied *proxied, const char *key, const neg_granted *granted)
+void neg_proxied_keep(neg_proxied *proxied, const char *key, const neg_granted *granted,
+                      apr_time_t until)
 {
     krb5_context krb5;
     krb5_ccache from;
@@ -184,7 +187,7 @@ void neg_proxied_keep(neg_proxied *proxied, const char *key, const neg_granted *
         return;
     if (krb5_cc_resolve(krb5, granted->ccache, &from) == 0) {
         apr_thread_mutex_lock(proxied->lock);
-        put(proxied, krb5, key, from, granted->ends);
+        put(proxied, krb5, key, from, granted->ends, until);
         apr_thread_mutex_unlock(proxied->lock);
         krb5_cc_close(krb5, from);
     }

@@ -117,6 +117,8 @@ const char *neg_proxied_key(apr_pool_t *p, const neg_s4u *in);
 /** A copy of what is kept under a key, if it has not ended.  @return whether there is one */
 int neg_proxied_lend(neg_proxied *proxied, apr_pool_t *p, const char *key, apr_time_t now,
                      neg_granted *granted);
-void neg_proxied_keep(neg_proxied *proxied, const char *key, const neg_granted *granted);
+/** @param until they are not lent any more, if they have not ended before */
+void neg_proxied_keep(neg_proxied *proxied, const char *key, const neg_granted *granted,
+                      apr_time_t until);
 
 #endif
