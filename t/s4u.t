@@ -128,7 +128,17 @@ sub let_reach_kdc {
 }
 let_reach_kdc(1);
 
-my $server = server(env => { KRB5_CONFIG => "$dir/krb5.conf" }, conf => <<"CONF");
+# The server's, in seconds from ours: t/preload.c.
+sub set_clock {
+    my ($seconds) = @_;
+    open my $out, -e "$dir/clock" ? '+<' : '>', "$dir/clock" or die $!;
+    syswrite $out, pack 'q x32', $seconds;
+    return;
+}
+set_clock(0);
+
+my $preload = join ':', grep { $_ } $ENV{NEG_SANITIZE_PRELOAD}, $ENV{NEG_FAULTS};
+my $server = server(env => { KRB5_CONFIG => "$dir/krb5.conf", LD_PRELOAD => $preload, NEG_CONTROL => "$dir/clock" }, conf => <<"CONF");
 PassEnv KRB5_CONFIG
 ScriptAliasMatch "env\\.pl\$" "\@stage\@/cgi-bin/env.pl"
 ScriptAliasMatch "hop\\.pl\$" "\@stage\@/cgi-bin/hop.pl"
@@ -369,6 +379,13 @@ my @bob_upn = ('bob', '/upn/hop.pl', target => 'HTTP@upn.ad.example.test');
 let_reach_kdc(0);
 sleep 1.2;
 acts_as('without the KDC, what it has granted is good', get('alice', '/app/hop.pl'), 'alice');
+for my $case ([ 12, 200, '' ], [ 16, 503, 'kdc' ]) {
+    my ($minutes, @want) = @$case;
+    set_clock($minutes * 60);
+    my $t = basic('alice', '/basic/env.pl');
+    is_deeply [ $t->{status}, $t->{NEGOTIATE_ERROR} || '' ], \@want, "... $minutes minutes later, for who is impersonated: $want[0]";
+}
+set_clock(0);
 refused('... there is nothing new', get(@bob_upn), 503, 'kdc', qr/no KDC answers/);
 unlink own();
 refused('... and nothing without our own ticket', get(@bob_upn), 503, 'kdc', qr/no KDC answers/);
@@ -392,6 +409,17 @@ is_deeply [ $server->log->crashes ], [], 'nobody died';
 note join "\n", $server->log->ours if $ENV{NEG_VERBOSE};
 $server->stop;
 is_deeply [ glob $server->dir . '/negotiate-tickets.*' ], [], 'the directory goes with the server';
+
+# The next httpd has the same number, as in a container.
+{
+    my $left_behind = 'mkdir -p "$0.$$/of-a-cgi"; : >"$0.$$/ticket"; exec "$@"';
+    my $next = server(dir => "$dir/next", under => [ 'sh', '-c', $left_behind, "$dir/next/negotiate-tickets" ],
+        conf => "AuthNegotiateKeytab \@keytab\@\nAuthNegotiateDelegate FILE:$dir/ccaches\nAuthNegotiateS4U2Proxy On HTTP\@www.example.test\n");
+    ok $next->try_to_start, 'a directory that cannot be removed does not stop the next start' or diag $next->said;
+    my @all = sort glob "$dir/next/negotiate-tickets.*";
+    is_deeply [ map { join ' ', map { s{.*/}{}r } glob "$_/*" } @all ], [ 'of-a-cgi', '' ], '... and no ticket is left in it' or diag "@all";
+    $next->stop;
+}
 
 # --- a KDC of MIT's, which permits it to nobody: that takes its LDAP database ---
 
