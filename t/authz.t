@@ -430,7 +430,6 @@ CONF
 my %expect = (
     'htaccess-plain' => $ALICE,
     'htaccess-user'  => 'alice',
-    'htaccess-expr'  => "x-$ALICE",
     'htaccess-rest'  => $ALICE,
     'htaccess-tls'   => 403,
 );

@@ -17,7 +17,7 @@ use NegTest::Stage;
 plan tests => 134;
 
 my $service = 'HTTP@back.example.test';
-my @users   = map { "hopper$_" } 0 .. 9;
+my @users   = map { "courier$_" } 0 .. 9;
 kdc->add_principal($_, password => $_) for @users, 'mallory';
 kdc->add_principal('HTTP/back.example.test');
 kdc->add_to_keytab(keytab('back'), ['HTTP/back.example.test']);
