@@ -264,8 +264,7 @@ static void begin(neg_attempt *a)
     l->session.idle_at = earlier(now + timeouts.idle, l->session.ends);
     if (l->session.ends <= now || !make_id(a, l))
         return;
-    if (!neg_session_list_add(a, l))
-        return;
+    neg_session_list_add(a, l);
     l->session.identity = identity_to_keep(a, l);
     if (neg_session_save(a, l, 0))
         a->exchange->session = l;

@@ -87,9 +87,8 @@ void neg_session_write_cookie(neg_attempt *a, const char *value, apr_time_t ends
 
 #define NEG_SESSIONS_MAX 16
 
-/** Notes a new session of a->identity's, which may end its oldest.
- * @return 0 when it cannot be noted beside others that begin at once: then it must not begin */
-int neg_session_list_add(neg_attempt *a, const neg_live *l);
+/** Notes a new session of a->identity's, which may end its oldest. */
+void neg_session_list_add(neg_attempt *a, const neg_live *l);
 /** Forgets one, if it has been read. */
 void neg_session_list_remove(neg_attempt *a, const neg_live *l);
 

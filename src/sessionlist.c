@@ -2,10 +2,9 @@
  * The sessions of one principal in a store: so many, and then a new one ends the oldest.
  *
  * A client that keeps no cookie begins one with every request, and would drive those of others out
- * of a store of limited size.  The list is an entry of the store itself, sealed.  Who changes it
- * reads and writes in two steps, and two who do so at once may lose an entry.  So a session begins
- * only if it is found in the list afterwards; what another one takes out in the very instant after
- * that is one session more, until its time ends.
+ * of a store of limited size.  The list is an entry of the store itself, sealed.  Two nodes that
+ * change it in the same instant may lose an entry: then there is one session more, until its time
+ * ends.
  */
 
 #include <string.h>
@@ -16,9 +15,6 @@
 #include "reader.h"
 #include "session.h"
 #include "writer.h"
-
-/* How often it is tried to get into the list, beside others. */
-#define TRIES 4
 
 typedef struct {
     neg_bytes id;
@@ -92,15 +88,6 @@ static void put(neg_attempt *a, neg_bytes id, const apr_array_header_t *entries)
                       ends + apr_time_from_sec(2), NEG_STORE_ANY);
 }
 
-/* @return where a session is, or -1 */
-static int find(const apr_array_header_t *entries, const neg_live *l)
-{
-    for (int i = 0; i < entries->nelts; i++)
-        if (memcmp(APR_ARRAY_IDX(entries, i, entry).id.data, l->id.data, NEG_SESSION_ID) == 0)
-            return i;
-    return -1;
-}
-
 /* ---- Its changes ---- */
 
 static void take_out(apr_array_header_t *entries, int at)
@@ -125,9 +112,16 @@ static void end_oldest(neg_attempt *a, apr_array_header_t *entries)
     take_out(entries, 0);
 }
 
-static void append(neg_attempt *a, neg_bytes id, apr_array_header_t *entries, const neg_live *l)
+void neg_session_list_add(neg_attempt *a, const neg_live *l)
 {
+    neg_bytes id;
+    apr_array_header_t *entries;
     entry *added;
+    if (!neg_session_store_of(a))
+        return;
+    id = list_id(a, a->identity->principal);
+    if (!(entries = fetch(a, id)))
+        return; /* nor will it take the session */
     while (entries->nelts >= NEG_SESSIONS_MAX)
         end_oldest(a, entries);
     added = apr_array_push(entries);
@@ -136,37 +130,18 @@ static void append(neg_attempt *a, neg_bytes id, apr_array_header_t *entries, co
     put(a, id, entries);
 }
 
-int neg_session_list_add(neg_attempt *a, const neg_live *l)
-{
-    neg_bytes id;
-    apr_array_header_t *entries;
-    if (!neg_session_store_of(a))
-        return 1;
-    id = list_id(a, a->identity->principal);
-    for (int i = 0; i < TRIES; i++) {
-        if (!(entries = fetch(a, id)))
-            return 1; /* nor will it take the session, and says so */
-        append(a, id, entries, l);
-        if (!(entries = fetch(a, id)) || find(entries, l) >= 0)
-            return 1;
-    }
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, a->r,
-                  "no session begins: %s logs in so often at once that it cannot be noted among "
-                  "the others",
-                  a->identity->principal);
-    return 0;
-}
-
 void neg_session_list_remove(neg_attempt *a, const neg_live *l)
 {
     neg_bytes id;
     apr_array_header_t *entries;
-    int at;
     if (!l->id.len || !l->session.identity)
         return;
     id = list_id(a, l->session.identity->principal);
-    if (!(entries = fetch(a, id)) || (at = find(entries, l)) < 0)
-        return;
-    take_out(entries, at);
-    put(a, id, entries);
+    entries = fetch(a, id);
+    for (int i = 0; entries && i < entries->nelts; i++)
+        if (memcmp(APR_ARRAY_IDX(entries, i, entry).id.data, l->id.data, NEG_SESSION_ID) == 0) {
+            take_out(entries, i);
+            put(a, id, entries);
+            return;
+        }
 }
