@@ -195,6 +195,10 @@ void neg_password_check(apr_pool_t *p, const neg_password *in, neg_leg *leg);
  */
 int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_failure *failure);
 
+/** Frees it with p. @return it */
+krb5_principal neg_principal_hold(apr_pool_t *p, krb5_context krb5, krb5_principal principal);
+const char *neg_principal_text(apr_pool_t *p, krb5_context krb5, krb5_const_principal principal);
+
 /** The local account that auth_to_local gives a principal; NULL when no rule fits, or when it has
  * control characters, or what the principal's display form escapes. */
 const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char *principal);
@@ -377,6 +381,10 @@ const char *neg_status_text(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, gss
 
 /** A krb5 error as the library words it, in p. */
 const char *neg_status_krb5_text(apr_pool_t *p, krb5_context krb5, krb5_error_code code);
+/** What krb5 says of the KDC itself, whatever that was asked for.
+ * @return 0, or -1 when it is about something else */
+int neg_explain_kdc(apr_pool_t *p, krb5_context krb5, krb5_error_code code,
+                         neg_failure *failure);
 
 /** The minor status alone; "" when there is none. */
 const char *neg_status_minor_text(apr_pool_t *p, OM_uint32 minor, gss_OID mech);

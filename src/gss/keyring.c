@@ -50,18 +50,6 @@ static apr_status_t close_keytab(void *data)
     return APR_SUCCESS;
 }
 
-typedef struct {
-    krb5_context krb5;
-    krb5_principal principal;
-} owned_principal;
-
-static apr_status_t free_principal(void *data)
-{
-    owned_principal *owned = data;
-    krb5_free_principal(owned->krb5, owned->principal);
-    return APR_SUCCESS;
-}
-
 static krb5_keytab open_in(apr_pool_t *p, krb5_context krb5, const char *name)
 {
     open_keytab *opened = apr_palloc(p, sizeof(*opened));
@@ -75,19 +63,13 @@ static krb5_keytab open_in(apr_pool_t *p, krb5_context krb5, const char *name)
 static int add_label(keyring *ring, krb5_context krb5, const krb5_keytab_entry *entry)
 {
     key_label *label = apr_array_push(ring->labels);
-    owned_principal *owned = apr_palloc(ring->pool, sizeof(*owned));
-    char *name;
-    owned->krb5 = krb5;
-    if (krb5_copy_principal(krb5, entry->principal, &owned->principal) != 0)
+    krb5_principal principal;
+    if (krb5_copy_principal(krb5, entry->principal, &principal) != 0)
         return -1;
-    apr_pool_cleanup_register(ring->pool, owned, free_principal, apr_pool_cleanup_null);
-    if (krb5_unparse_name(krb5, entry->principal, &name) != 0)
-        return -1;
-    label->principal = owned->principal;
-    label->name = apr_pstrdup(ring->pool, name);
+    label->principal = neg_principal_hold(ring->pool, krb5, principal);
+    label->name = neg_principal_text(ring->pool, krb5, principal);
     label->kvno = entry->vno;
     label->enctype = entry->key.enctype;
-    krb5_free_unparsed_name(krb5, name);
     return 0;
 }
 

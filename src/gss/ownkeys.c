@@ -6,40 +6,6 @@
 
 #include "s4u.h"
 
-/* ---- What is to be freed with krb5 ---- */
-
-typedef struct {
-    krb5_context krb5;
-    krb5_principal principal;
-} held_principal;
-
-static apr_status_t free_principal(void *data)
-{
-    held_principal *held = data;
-    krb5_free_principal(held->krb5, held->principal);
-    return APR_SUCCESS;
-}
-
-krb5_principal neg_principal_hold(apr_pool_t *p, krb5_context krb5, krb5_principal principal)
-{
-    held_principal *held = apr_palloc(p, sizeof(*held));
-    held->krb5 = krb5;
-    held->principal = principal;
-    apr_pool_cleanup_register(p, held, free_principal, apr_pool_cleanup_null);
-    return principal;
-}
-
-const char *neg_principal_text(apr_pool_t *p, krb5_context krb5, krb5_const_principal principal)
-{
-    char *text;
-    const char *copy;
-    if (krb5_unparse_name(krb5, principal, &text) != 0)
-        return "?";
-    copy = apr_pstrdup(p, text);
-    krb5_free_unparsed_name(krb5, text);
-    return copy;
-}
-
 /* ---- Reading the keytab ---- */
 
 typedef struct {

@@ -70,17 +70,6 @@ static const struct {
     {KRB5KDC_ERR_NAME_EXP, NEG_CAUSE_ACCOUNT_EXPIRED, "the account has expired"},
     {KRB5KDC_ERR_KEY_EXP, NEG_CAUSE_PASSWORD_EXPIRED,
      "the password has expired and must be changed (kpasswd)"},
-    {KRB5KRB_AP_ERR_SKEW, NEG_CAUSE_CLOCK,
-     "the clocks of this server and of the KDC differ too much: set both by NTP"},
-    {KRB5_KDCREP_SKEW, NEG_CAUSE_CLOCK,
-     "the clocks of this server and of the KDC differ too much: set both by NTP"},
-    {KRB5_KDC_UNREACH, NEG_CAUSE_KDC,
-     "no KDC answers: see that one runs, and that this machine reaches it"},
-    {KRB5KDC_ERR_SVC_UNAVAILABLE, NEG_CAUSE_KDC, "the KDC says that it cannot serve just now"},
-    {KRB5_REALM_CANT_RESOLVE, NEG_CAUSE_NO_KDC,
-     "the names of the realm's KDCs have no address: look at [realms] in krb5.conf, and at DNS"},
-    {KRB5_REALM_UNKNOWN, NEG_CAUSE_NO_KDC,
-     "no KDC of the realm is known: name one in [realms] of krb5.conf, or in DNS"},
     {KRB5_KDCREP_MODIFIED, NEG_CAUSE_UNVERIFIED,
      "the KDC's answer is not to what was asked: something else answers in its place"},
     {KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN, NEG_CAUSE_UNVERIFIED,
@@ -97,6 +86,8 @@ static int is_refusal_by_kdc(krb5_error_code code)
 static int explain(check *c, krb5_error_code code, const char *what)
 {
     const char *said = neg_status_krb5_text(c->p, c->krb5, code);
+    if (neg_explain_kdc(c->p, c->krb5, code, c->failure) == 0)
+        return -1;
     for (size_t i = 0; i < sizeof(verdicts) / sizeof(*verdicts); i++)
         if (verdicts[i].code == code)
             return fail(c, verdicts[i].cause,

@@ -201,7 +201,7 @@ static int is_about_own_ticket(krb5_error_code code)
 static int explain_proxy(const question *q, const char *service, krb5_error_code code)
 {
     const char *said = krb5_text(q, code);
-    if (neg_self_explain_kdc(q->p, q->purse->krb5, code, q->failure) == 0)
+    if (neg_explain_kdc(q->p, q->purse->krb5, code, q->failure) == 0)
         return -1;
     switch (code) {
     case KRB5KDC_ERR_BADOPTION:

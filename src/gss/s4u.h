@@ -34,11 +34,6 @@ int neg_self_login(apr_pool_t *p, krb5_context krb5, const neg_self *self,
 void neg_self_forget(apr_pool_t *p, krb5_context krb5, const neg_self *self,
                      krb5_const_principal owner);
 
-/** What krb5 says of the KDC itself, whatever that was asked for.
- * @return 0, or -1 when it is about something else */
-int neg_self_explain_kdc(apr_pool_t *p, krb5_context krb5, krb5_error_code code,
-                         neg_failure *failure);
-
 /* ---- ownkeys.c: with which key, and as whom; all as neg_self_login() ---- */
 
 /** Whose the first key is that serves the acceptor. */
@@ -51,10 +46,6 @@ int neg_self_client(apr_pool_t *p, krb5_context krb5, const neg_self *self,
 int neg_self_keytab(apr_pool_t *p, krb5_context krb5, const neg_self *self,
                     krb5_const_principal owner, krb5_principal client, krb5_keytab *keytab,
                     neg_failure *failure);
-
-/** Frees it with p. @return it */
-krb5_principal neg_principal_hold(apr_pool_t *p, krb5_context krb5, krb5_principal principal);
-const char *neg_principal_text(apr_pool_t *p, krb5_context krb5, krb5_const_principal principal);
 
 /* ---- s4u.c: the exchanges ---- */
 

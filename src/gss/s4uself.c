@@ -46,7 +46,7 @@ static int explain(const question *q, OM_uint32 major, OM_uint32 minor)
 {
     const char *said = neg_status_text(q->p, major, minor, &neg_oid_krb5);
     const char *detail = neg_status_minor_text(q->p, minor, &neg_oid_krb5);
-    if (neg_self_explain_kdc(q->p, q->own->krb5, (krb5_error_code)minor, q->failure) == 0)
+    if (neg_explain_kdc(q->p, q->own->krb5, (krb5_error_code)minor, q->failure) == 0)
         return -1;
     for (size_t i = 0; i < sizeof(about_users) / sizeof(*about_users); i++)
         if (neg_status_is(detail, about_users[i].code))

@@ -69,3 +69,35 @@ const char *neg_status_duration(apr_pool_t *p, apr_time_t time)
         return apr_psprintf(p, "%ld hours", (seconds + 1800) / 3600);
     return apr_psprintf(p, "%ld days", (seconds + 43200) / 86400);
 }
+
+/* ---- Of the KDC itself ---- */
+
+static const struct {
+    krb5_error_code code;
+    neg_cause cause;
+    const char *text;
+} about_kdc[] = {
+    {KRB5_KDC_UNREACH, NEG_CAUSE_KDC,
+     "no KDC answers: see that one runs, and that this machine reaches it"},
+    {KRB5KDC_ERR_SVC_UNAVAILABLE, NEG_CAUSE_KDC, "the KDC says that it cannot serve just now"},
+    {KRB5_REALM_CANT_RESOLVE, NEG_CAUSE_NO_KDC,
+     "the names of the realm's KDCs have no address: look at [realms] in krb5.conf, and at DNS"},
+    {KRB5_REALM_UNKNOWN, NEG_CAUSE_NO_KDC,
+     "no KDC of the realm is known: name one in [realms] of krb5.conf, or in DNS"},
+    {KRB5KRB_AP_ERR_SKEW, NEG_CAUSE_CLOCK,
+     "the clocks of this server and of the KDC differ too much: set both by NTP"},
+    {KRB5_KDCREP_SKEW, NEG_CAUSE_CLOCK,
+     "the clocks of this server and of the KDC differ too much: set both by NTP"},
+};
+
+int neg_explain_kdc(apr_pool_t *p, krb5_context krb5, krb5_error_code code, neg_failure *failure)
+{
+    for (size_t i = 0; i < sizeof(about_kdc) / sizeof(*about_kdc); i++)
+        if (about_kdc[i].code == code) {
+            failure->cause = about_kdc[i].cause;
+            failure->text = apr_pstrcat(p, about_kdc[i].text,
+                                        " (krb5: ", neg_status_krb5_text(p, krb5, code), ")", NULL);
+            return 0;
+        }
+    return -1;
+}
