@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use Apache::Test qw(-withtestmore);
+use Fcntl qw(F_SETLKW F_WRLCK);
 use NegTest;
 use NegTest::Httpd qw(httpd_user mpm);
 use NegTest::KDC;
@@ -16,7 +17,7 @@ use Time::HiRes qw(sleep time);
 
 use constant CLIENTS => 4;
 
-plan tests => 12;
+plan tests => 13;
 
 my $root = $> == 0;
 my $under_sanitizer = $ENV{NEG_SANITIZE_PRELOAD} ? 1 : 0;
@@ -130,6 +131,19 @@ sub other_than {
 
 sub summary { my ($seen) = @_; return join ', ', map { "$seen->{$_} times $_" } sort keys %$seen }
 
+# As krb5 locks: by fcntl(), with Linux' struct flock of 64 bits.
+sub lock_whole {
+    my ($file) = @_;
+    my $whole = pack 's s x4 q q l x4', F_WRLCK, 0, 0, 0, 0;
+    fcntl $file, F_SETLKW, $whole or die "lock: $!";
+}
+
+sub in_locks {
+    my ($pattern) = @_;
+    open my $in, '<', '/proc/locks' or die "/proc/locks: $!";
+    return scalar grep { $_ =~ $pattern } <$in>;
+}
+
 # --- no KDC ------------------------------------------------------------------
 
 subtest 'the KDC is gone' => sub {
@@ -218,6 +232,26 @@ subtest 'graceful restarts under load' => sub {
     $r = http(port => $server->port)->get($page, Authorization => $second);
     is $r->status, 401, '... on another connection it cannot';
     accepted('... and the client begins anew', $server);
+};
+
+# krb5 takes it for a failure when a signal interrupts its wait for the replay cache's lock, and
+# prefork tells its children of a graceful restart by a signal.
+subtest 'a graceful restart while the replay cache is waited for' => sub {
+    accepted('the replay cache is there', $server);
+    my ($rcache) = glob "$dir/rcache/*";
+    my $inode   = (stat $rcache)[1];
+    my $locked  = sub { in_locks(qr/:$inode /) };
+    my $waiting = sub { in_locks(qr/-> .*:$inode /) };
+    my ($status, $restarted) = in_parallel(2, sub {
+        my ($restarts) = @_;
+        return wait_until($locked, 5) && status_of($server, $page, Authorization => token()) if !$restarts;
+        open my $file, '+<', $rcache or die "$rcache: $!";
+        lock_whole($file);
+        wait_until($waiting, 5) or return 'no request waits';
+        return $server->restart(graceful => 1) && sleep(0.2) ? 'while it waits' : 'no';    # its end unlocks
+    });
+    is $restarted, 'while it waits', 'a restart while a request waits for the lock';
+    is $status, 200, '... and is answered as if nothing had been';
 };
 
 # --- children that are killed ------------------------------------------------

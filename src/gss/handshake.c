@@ -4,6 +4,7 @@
 #include <gssapi/gssapi_ext.h>
 
 #include "keyring.h"
+#include "signals.h"
 
 struct neg_context {
     gss_ctx_id_t handle;
@@ -208,7 +209,7 @@ static void explain(apr_pool_t *p, const accepted *a, const neg_leg_input *in, u
         neg_explain_refusal(p, &refusal, failure);
 }
 
-void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
+static void accept_leg(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
 {
     neg_context *context = in->context ? in->context : create_context(p, in->mech, in->is_spnego);
     accepted a = {0};
@@ -236,4 +237,12 @@ void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
     }
     /* Whatever is needed of it has been read: an accepted context is 6 kB for nothing. */
     delete_context(context);
+}
+
+void neg_leg_accept(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
+{
+    sigset_t before;
+    neg_signals_hold(&before);
+    accept_leg(p, in, leg);
+    neg_signals_release(&before);
 }

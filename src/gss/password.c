@@ -13,6 +13,7 @@
 #include <gssapi/gssapi_krb5.h>
 
 #include "gss.h"
+#include "signals.h"
 #include "token.h"
 
 typedef struct {
@@ -341,6 +342,7 @@ void neg_password_check(apr_pool_t *p, const neg_password *in, neg_leg *leg)
 {
     apr_pool_t *scratch;
     check *c;
+    sigset_t before;
     memset(leg, 0, sizeof(*leg));
     leg->state = NEG_LEG_FAILED;
     apr_pool_create(&scratch, p);
@@ -349,8 +351,10 @@ void neg_password_check(apr_pool_t *p, const neg_password *in, neg_leg *leg)
     c->scratch = scratch;
     c->in = in;
     c->failure = &leg->failure;
+    neg_signals_hold(&before);
     if (begin_check(c) == 0 && parse_user(c) == 0 && find_service(c) == 0 && get_tickets(c) == 0)
         verify(c, leg);
+    neg_signals_release(&before);
     if (leg->client.delegated == GSS_C_NO_CREDENTIAL)
         apr_pool_destroy(scratch);
 }

@@ -16,6 +16,7 @@
 
 #include "pac.h"
 #include "s4u.h"
+#include "signals.h"
 
 typedef struct {
     apr_pool_t *p;
@@ -328,7 +329,7 @@ static int ask_for_impersonated(question *q)
     return get_all_proxied(q);
 }
 
-int neg_s4u_ask(apr_pool_t *p, const neg_s4u *in, neg_granted *granted, neg_failure *failure)
+static int ask(apr_pool_t *p, const neg_s4u *in, neg_granted *granted, neg_failure *failure)
 {
     question q = {.p = p, .in = in, .failure = failure};
     const char *why;
@@ -340,4 +341,14 @@ int neg_s4u_ask(apr_pool_t *p, const neg_s4u *in, neg_granted *granted, neg_fail
         return fail(&q, NEG_CAUSE_INTERNAL, why);
     granted->ends = q.ends;
     return 0;
+}
+
+int neg_s4u_ask(apr_pool_t *p, const neg_s4u *in, neg_granted *granted, neg_failure *failure)
+{
+    sigset_t before;
+    int rv;
+    neg_signals_hold(&before);
+    rv = ask(p, in, granted, failure);
+    neg_signals_release(&before);
+    return rv;
 }
