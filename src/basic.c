@@ -6,7 +6,6 @@
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_ssl.h>
-#include <openssl/crypto.h>
 
 #include "negotiate.h"
 #include "userpass.h"
@@ -179,7 +178,6 @@ static neg_outcome run(neg_attempt *a, const char *token68)
                                   "encrypted: redirect http:// to https://, or let TLS end where "
                                   "httpd sees it. AuthNegotiateRequireTLS Off would take it");
     why = neg_userpass_parse(neg_attempt_pool(a), token68, &sent);
-    OPENSSL_cleanse((char *)token68, strlen(token68)); /* our copy of what is in the header */
     if (why)
         return neg_attempt_refuse(a, NEG_CAUSE_MALFORMED,
                                   apr_pstrcat(neg_attempt_pool(a),

@@ -36,7 +36,8 @@ const char *neg_credentials_parse(apr_pool_t *p, const char *line, neg_credentia
         return "the credentials hold more than a scheme, a space and a token";
     }
     out->scheme = apr_pstrmemdup(p, scheme, (apr_size_t)(scheme_end - scheme));
-    out->token68 = apr_pstrmemdup(p, token68, (apr_size_t)(token68_end - token68));
+    out->token68 = *token68_end ? apr_pstrmemdup(p, token68, (apr_size_t)(token68_end - token68))
+                                : token68; /* as usual: no copy of what may be long */
     return NULL;
 }
 
@@ -85,17 +86,18 @@ static const char *base64_check(const char *text)
 
 const char *neg_token_decode(apr_pool_t *p, const char *token68, neg_bytes *out)
 {
+    apr_size_t len = strlen(token68);
     const char *error;
     unsigned char *data;
 
-    if (strlen(token68) > (NEG_TOKEN_MAX + 2) / 3 * 4) {
+    if (len > (NEG_TOKEN_MAX + 2) / 3 * 4) {
         return "the token is longer than any Kerberos token, 65535 bytes";
     }
     error = base64_check(token68);
     if (error) {
         return error;
     }
-    data = apr_palloc(p, (apr_size_t)apr_base64_decode_len(token68));
+    data = apr_palloc(p, len / 4 * 3); /* groups are whole: see base64_check() */
     out->len = (apr_size_t)apr_base64_decode_binary(data, token68);
     out->data = data;
     return NULL;

@@ -12,13 +12,13 @@
 /** A credentials line (RFC 9110 section 11.4): `auth-scheme 1*SP token68`. */
 typedef struct {
     const char *scheme;  /**< as the client spelled it; compare without case */
-    const char *token68; /**< "" when nothing follows the scheme */
+    const char *token68; /**< "" when nothing follows the scheme; often the header itself, to be read only */
 } neg_credentials;
 
 /**
  * Takes a credentials line apart.
  * @param p    owns the strings in *out
- * @param line the header's value
+ * @param line the header's value, which lives as long as *out: it may point into it
  * @return NULL, or a static sentence that says what is wrong; *out is then untouched.
  *
  * A comma tells of a second Authorization line (httpd joins them) and has a sentence of its own.
