@@ -77,11 +77,13 @@ static neg_outcome refuse_mechanism(neg_attempt *a)
                                                : "Kerberos needs krb5 in that line"));
 }
 
-static neg_outcome classify(neg_attempt *a, const char *token68, neg_bytes *bytes, neg_token *token)
+/* @param scratch owns the bytes */
+static neg_outcome classify(neg_attempt *a, const char *token68, apr_pool_t *scratch,
+                            neg_bytes *bytes, neg_token *token)
 {
     apr_pool_t *p = neg_attempt_pool(a);
     const char *why =
-        *token68 ? neg_token_decode(p, token68, bytes) : "nothing follows the word Negotiate";
+        *token68 ? neg_token_decode(scratch, token68, bytes) : "nothing follows the word Negotiate";
     if (!why)
         why = neg_token_classify(*bytes, a->acceptor.mechs, token);
     if (why)
@@ -235,29 +237,28 @@ static apr_time_t replay_end(const neg_leg_input *input)
 }
 
 /* No exchange is complete without an authenticator. */
-static neg_outcome refuse_replay(neg_attempt *a, const neg_leg_input *input, const neg_leg *leg)
+static neg_outcome refuse_replay(neg_attempt *a, const neg_leg_input *input,
+                                 const neg_replay_id *id, const neg_leg *leg)
 {
     neg_outcome outcome = NEG_UNKNOWN;
     if (input->mech == NEG_MECH_NTLMSSP) /* answers a challenge that is made once */
         return outcome;
     if (input->ap_req.len || (leg->state == NEG_LEG_COMPLETE && !leg->has_ap_req))
-        outcome =
-            neg_replay_check(a, input->ap_req, replay_end(input), input->acceptor->rcache == NULL);
+        outcome = neg_replay_check(a, id, replay_end(input), input->acceptor->rcache == NULL);
     if (outcome == NEG_REFUSED)
         a->exchange->reply.len = 0; /* the final token would prove us to a thief */
     return outcome;
 }
 
-static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *token,
-                              neg_context *context)
+static neg_outcome accept_leg(neg_attempt *a, neg_worker *worker, neg_bytes bytes,
+                              const neg_token *token, neg_context *context)
 {
     neg_leg leg;
     neg_leg_input input = {0};
     neg_acceptor acceptor = a->acceptor;
+    neg_replay_id id;
     const char *why;
-    if (!a->server->workers || !(input.worker = neg_worker_get(a->server->workers)))
-        return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL,
-                                  "krb5 cannot be set up in this process: look at krb5.conf");
+    input.worker = worker;
     if ((why = neg_binding_find(a, input.worker, &input.bindings)))
         return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL, why);
     input.acceptor = &acceptor;
@@ -274,13 +275,13 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
     input.want_ap_req = neg_s4u_is_on(a->conf);
     input.want_delegated = neg_config_delegate_place(a->conf) != NULL && !input.want_ap_req;
     input.now = apr_time_now();
-    if (neg_replay_needs_krb5(a->server, context ? (neg_bytes){NULL, 0} : input.ap_req, input.now,
-                              replay_end(&input)))
+    neg_replay_identify(a->server, worker, input.ap_req, &id);
+    if (neg_replay_needs_krb5(a->server, context ? NULL : &id, input.now, replay_end(&input)))
         acceptor.rcache = NULL;
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);
 
     a->exchange->reply = leg.reply;
-    if (leg.state != NEG_LEG_FAILED && refuse_replay(a, &input, &leg) == NEG_REFUSED)
+    if (leg.state != NEG_LEG_FAILED && refuse_replay(a, &input, &id, &leg) == NEG_REFUSED)
         return NEG_REFUSED;
     switch (leg.state) {
     case NEG_LEG_COMPLETE:
@@ -294,14 +295,22 @@ static neg_outcome accept_leg(neg_attempt *a, neg_bytes bytes, const neg_token *
 
 static neg_outcome run(neg_attempt *a, const char *token68)
 {
+    neg_worker *worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
+    apr_pool_t *scratch;
     neg_bytes bytes;
     neg_token token;
     neg_context *context;
-    neg_outcome outcome = classify(a, token68, &bytes, &token);
+    neg_outcome outcome;
+    if (!worker)
+        return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL,
+                                  "krb5 cannot be set up in this process: look at krb5.conf");
+    scratch = neg_worker_scratch(worker);
+    outcome = classify(a, token68, scratch, &bytes, &token);
     if (outcome == NEG_UNKNOWN)
         outcome = find_context(a, &token, &context);
     if (outcome == NEG_UNKNOWN)
-        outcome = accept_leg(a, bytes, &token, context);
+        outcome = accept_leg(a, worker, bytes, &token, context);
+    apr_pool_destroy(scratch);
     return outcome;
 }
 

@@ -80,6 +80,7 @@ typedef struct {
     const neg_identity *identity; /**< proven for r; NULL until granted */
     const char *source;           /**< NEGOTIATE_SOURCE */
     struct neg_live *recalled;    /**< the session that the identity comes from; NULL: none */
+    const char *cookie_name;      /**< of sessions here, once somebody has asked */
     int fresh;                    /**< the identity comes from a token of this very request */
     gss_cred_id_t delegated;      /**< with a fresh identity, until it is stored */
     neg_bytes ap_req;             /**< with a fresh identity, where it is needed: see s4u.c */
@@ -289,17 +290,25 @@ int neg_replay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
                             server_rec *servers);
 /** krb5's own cache as an acceptor names it: NULL, its default, or "none:". */
 const char *neg_replay_rcache(const neg_server *server);
-/** Whether krb5's own cache has to be asked for this AP-REQ, whatever neg_replay_rcache() says. */
-int neg_replay_needs_krb5(const neg_server *server, neg_bytes ap_req, apr_time_t now,
+/** What a used token is known by: the hash of its authenticator. */
+typedef struct {
+    int known; /**< 0 where nobody wants it, or nothing is to be found */
+    unsigned char hash[NEG_SEEN_ID_LEN];
+} neg_replay_id;
+void neg_replay_identify(const neg_server *server, neg_worker *worker, neg_bytes ap_req,
+                         neg_replay_id *id);
+/** Whether krb5's own cache has to be asked, whatever neg_replay_rcache() says.  @param id NULL: it
+ * is not known before the exchange is over */
+int neg_replay_needs_krb5(const neg_server *server, const neg_replay_id *id, apr_time_t now,
                           apr_time_t expiry);
 /**
- * Notes the authenticator of an AP-REQ that GSSAPI has accepted in the shared cache, if there is
- * one.
+ * Notes an authenticator that GSSAPI has accepted in the cache of this server, if it has one.
  * @param expiry     when the authenticator is too old to be accepted again
  * @param krb5_knows whether krb5's own cache was asked for it
  * @return NEG_UNKNOWN when it is new, or NEG_REFUSED
  */
-neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry, int krb5_knows);
+neg_outcome neg_replay_check(neg_attempt *a, const neg_replay_id *id, apr_time_t expiry,
+                             int krb5_knows);
 
 /* ---- replay_memory.c ---- */
 
@@ -310,8 +319,9 @@ const char *neg_replay_memory_set(cmd_parms *cmd, const char *text, apr_size_t *
 neg_seen *neg_replay_memory_open(apr_pool_t *pconf, server_rec *s, apr_size_t size);
 /** This configuration has another cache. */
 void neg_replay_memory_leave(void);
-/** Whether it will do without krb5's own cache for this AP-REQ. */
-int neg_replay_memory_suffices(neg_seen *seen, neg_bytes ap_req, apr_time_t now, apr_time_t expiry);
+/** Whether it will do without krb5's own cache for this authenticator. */
+int neg_replay_memory_suffices(neg_seen *seen, const unsigned char *id, apr_time_t now,
+                               apr_time_t expiry);
 
 /* ---- connection.c ---- */
 

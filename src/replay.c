@@ -13,9 +13,9 @@
 
 #include <apr_strings.h>
 #include <http_core.h>
-#include <openssl/sha.h>
 
 #include "apreq.h"
+#include "digest.h"
 #include "negotiate.h"
 #include "store.h"
 
@@ -159,11 +159,26 @@ const char *neg_replay_rcache(const neg_server *server)
     return kind == NEG_REPLAY_NONE || kind == NEG_REPLAY_MEMORY ? "none:" : NULL;
 }
 
-int neg_replay_needs_krb5(const neg_server *server, neg_bytes ap_req, apr_time_t now,
+static int has_own_cache(const neg_server *server)
+{
+    neg_replay_kind kind = neg_replay_kind_of(server);
+    return kind == NEG_REPLAY_STORE || kind == NEG_REPLAY_MEMORY;
+}
+
+void neg_replay_identify(const neg_server *server, neg_worker *worker, neg_bytes ap_req,
+                         neg_replay_id *id)
+{
+    neg_ap_req parsed;
+    id->known = has_own_cache(server) && neg_ap_req_parse(ap_req, &parsed) == NULL &&
+                neg_digest(neg_worker_digester(worker), parsed.authenticator, id->hash);
+}
+
+int neg_replay_needs_krb5(const neg_server *server, const neg_replay_id *id, apr_time_t now,
                           apr_time_t expiry)
 {
     return neg_replay_kind_of(server) == NEG_REPLAY_MEMORY &&
-           !neg_replay_memory_suffices(server->replay->seen, ap_req, now, expiry);
+           !(id && id->known &&
+             neg_replay_memory_suffices(server->replay->seen, id->hash, now, expiry));
 }
 
 static neg_outcome memory_is_full(neg_attempt *a)
@@ -217,22 +232,20 @@ static neg_store_result note_in_memory(neg_seen *memory, const unsigned char *ha
     }
 }
 
-neg_outcome neg_replay_check(neg_attempt *a, neg_bytes ap_req, apr_time_t expiry, int krb5_knows)
+neg_outcome neg_replay_check(neg_attempt *a, const neg_replay_id *id, apr_time_t expiry,
+                             int krb5_knows)
 {
     neg_replay *replay = a->server->replay;
     neg_replay_kind kind = neg_replay_kind_of(a->server);
-    neg_ap_req parsed;
-    unsigned char hash[NEG_STORE_ID];
-    if (kind != NEG_REPLAY_STORE && kind != NEG_REPLAY_MEMORY)
+    if (!has_own_cache(a->server))
         return NEG_UNKNOWN;
-    if (neg_ap_req_parse(ap_req, &parsed) != NULL)
+    if (!id->known)
         return neg_attempt_refuse(a, NEG_CAUSE_MALFORMED,
                                   "GSSAPI accepted the token, but it is not in the form (DER) in "
                                   "which its authenticator can be found and looked up in "
                                   "AuthNegotiateReplayCache");
-    SHA256(parsed.authenticator.data, parsed.authenticator.len, hash);
-    switch (kind == NEG_REPLAY_MEMORY ? note_in_memory(replay->seen, hash, expiry, krb5_knows)
-                                      : note_in_store(a, hash, expiry)) {
+    switch (kind == NEG_REPLAY_MEMORY ? note_in_memory(replay->seen, id->hash, expiry, krb5_knows)
+                                      : note_in_store(a, id->hash, expiry)) {
     case NEG_STORE_OK:
         return NEG_UNKNOWN;
     case NEG_STORE_THERE:

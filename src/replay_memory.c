@@ -12,9 +12,7 @@
 #include <apr_file_io.h>
 #include <apr_mmap.h>
 #include <apr_strings.h>
-#include <openssl/sha.h>
 
-#include "apreq.h"
 #include "negotiate.h"
 
 #define FILE_NAME         "auth-negotiate-replay"
@@ -114,18 +112,9 @@ neg_seen *neg_replay_memory_open(apr_pool_t *pconf, server_rec *s, apr_size_t si
     return seen;
 }
 
-static void id_of(const neg_ap_req *ap_req, unsigned char *id)
+int neg_replay_memory_suffices(neg_seen *seen, const unsigned char *id, apr_time_t now,
+                               apr_time_t expiry)
 {
-    SHA256(ap_req->authenticator.data, ap_req->authenticator.len, id);
-}
-
-int neg_replay_memory_suffices(neg_seen *seen, neg_bytes ap_req, apr_time_t now, apr_time_t expiry)
-{
-    neg_ap_req parsed;
-    unsigned char id[NEG_SEEN_ID_LEN];
-    if (neg_ap_req_parse(ap_req, &parsed) != NULL)
-        return 0;
-    id_of(&parsed, id);
     if (!neg_seen_has_room(seen, id, now)) {
         neg_seen_overflows(seen, expiry);
         return 0;

@@ -324,7 +324,7 @@ neg_outcome neg_session_recall(neg_attempt *a)
     return NEG_GRANTED;
 }
 
-static int has_more_cookies(const neg_attempt *a)
+static int has_more_cookies(neg_attempt *a)
 {
     return a->exchange->cookies && neg_cookie_find(neg_attempt_pool(a), a->exchange->cookies,
                                                    neg_session_cookie_name(a), COOKIES_MAX) != NULL;

@@ -59,15 +59,15 @@ typedef struct neg_live {
 } neg_live;
 
 /** What a seal is bound to: what it is of, the place and the cookie; in a's pool. */
-neg_bytes neg_session_associated(const neg_attempt *a, const char *what, neg_bytes id);
+neg_bytes neg_session_associated(neg_attempt *a, const char *what, neg_bytes id);
 /** @return NULL, or a sentence; *sealed and *plain are in a's pool */
-const char *neg_session_seal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
+const char *neg_session_seal(neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
                              neg_bytes *sealed);
-const char *neg_session_open_sealed(const neg_attempt *a, const char *what, neg_bytes id,
+const char *neg_session_open_sealed(neg_attempt *a, const char *what, neg_bytes id,
                                     neg_bytes sealed, neg_bytes *plain);
 
 /** The name of this location's cookie. */
-const char *neg_session_cookie_name(const neg_attempt *a);
+const char *neg_session_cookie_name(neg_attempt *a);
 /** NULL: there is none, the cookie has it all. */
 neg_store *neg_session_store_of(const neg_attempt *a);
 /** Opens the value of a cookie; no store is asked.

@@ -12,6 +12,7 @@
 
 #include "cookie.h"
 #include "credentials.h"
+#include "digest.h"
 #include "reader.h"
 #include "seal.h"
 #include "session.h"
@@ -26,17 +27,33 @@ static int is_secure(const neg_attempt *a, const neg_cookie_rule *rule)
     return rule->secure || ap_ssl_conn_is_ssl(a->r->connection);
 }
 
+/* Without a worker there are no sessions, but still cookies to delete. */
+static void hash_space(const neg_attempt *a, unsigned char *hash)
+{
+    neg_worker *worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
+    neg_bytes space = {(const unsigned char *)a->space, strlen(a->space)};
+    if (!worker || !neg_digest(neg_worker_digester(worker), space, hash))
+        SHA256(space.data, space.len, hash);
+}
+
 /* One for each protection space, so that those of one server do not replace each other. */
-const char *neg_session_cookie_name(const neg_attempt *a)
+static const char *make_name(const neg_attempt *a)
 {
     neg_cookie_rule rule = neg_config_cookie(a->conf);
-    unsigned char hash[SHA256_DIGEST_LENGTH];
+    unsigned char hash[NEG_DIGEST_LEN];
     int host_alone = is_secure(a, &rule) && !rule.domain && strcmp(rule.path, "/") == 0;
     if (rule.name)
         return rule.name;
-    SHA256((const unsigned char *)a->space, strlen(a->space), hash);
+    hash_space(a, hash);
     return apr_psprintf(neg_attempt_pool(a), "%s" NEG_COOKIE_PREFIX "%02x%02x%02x%02x",
                         host_alone ? NEG_COOKIE_HOST : "", hash[0], hash[1], hash[2], hash[3]);
+}
+
+const char *neg_session_cookie_name(neg_attempt *a)
+{
+    if (!a->cookie_name)
+        a->cookie_name = make_name(a);
+    return a->cookie_name;
 }
 
 /* @param value NULL deletes it */
@@ -78,7 +95,7 @@ static void write_names(neg_writer *w, const apr_array_header_t *names)
  * two may be named alike or not at all, and the cookie: who gets one with a path or a domain of his
  * own cannot use it as another.  All are ended by a NUL, which none of them has.
  */
-neg_bytes neg_session_associated(const neg_attempt *a, const char *what, neg_bytes id)
+neg_bytes neg_session_associated(neg_attempt *a, const char *what, neg_bytes id)
 {
     neg_writer w = {neg_attempt_pool(a), NULL, 0, 0};
     neg_cookie_rule rule = neg_config_cookie(a->conf);
@@ -102,7 +119,7 @@ static const char seal_of_number[] = "negotiate session 2: number and end";
 static const char seal_of_record[] = "negotiate session 2: record";
 static const neg_bytes no_id;
 
-const char *neg_session_seal(const neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
+const char *neg_session_seal(neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
                              neg_bytes *sealed)
 {
     unsigned char nonce[NEG_SEAL_NONCE];
@@ -113,7 +130,7 @@ const char *neg_session_seal(const neg_attempt *a, const char *what, neg_bytes i
                     neg_session_associated(a, what, id), plain, nonce, sealed);
 }
 
-const char *neg_session_open_sealed(const neg_attempt *a, const char *what, neg_bytes id,
+const char *neg_session_open_sealed(neg_attempt *a, const char *what, neg_bytes id,
                                     neg_bytes sealed, neg_bytes *plain)
 {
     neg_sealer *sealer = sealer_of(a);

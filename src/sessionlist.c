@@ -25,7 +25,7 @@ static const char seal_of_list[] = "negotiate session 2: those of a principal";
 
 /* ---- The entry of the store ---- */
 
-static neg_bytes list_id(const neg_attempt *a, const char *principal)
+static neg_bytes list_id(neg_attempt *a, const char *principal)
 {
     neg_bytes name = {(const unsigned char *)principal, strlen(principal)};
     neg_bytes whose = neg_session_associated(a, seal_of_list, name);

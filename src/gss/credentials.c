@@ -2,38 +2,15 @@
 
 #include <apr_hash.h>
 #include <apr_strings.h>
-#include <apr_thread_proc.h>
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
-#include <profile.h>
 
-#include "binding.h"
 #include "gss.h"
 #include "keyring.h"
-#include "seal.h"
 
 /* An AuthNegotiateAcceptor expression may follow the Host header; only names that have a key get
  * as far as here, but their spellings are the client's. */
 #define CREDENTIALS_MAX 64
-
-/* Certificates change with a reload of httpd, which makes new processes. */
-#define END_POINTS_MAX 64
-
-#define DEFAULT_CLOCKSKEW 300 /* krb5.conf(5) */
-
-struct neg_workers {
-    apr_threadkey_t *key;
-};
-
-struct neg_worker {
-    apr_pool_t *pool;
-    krb5_context krb5;       /* also keeps the parsed krb5.conf alive for GSSAPI's own contexts */
-    apr_hash_t *credentials; /* neg_acceptor_key() -> gss_cred_id_t */
-    neg_keyrings *keyrings;
-    apr_hash_t *end_points;  /* PEM of a certificate -> neg_bytes * */
-    neg_sealer *sealer;      /* of session cookies; NULL until it is used */
-    apr_time_t clockskew;
-};
 
 static char oid_krb5[] = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";        /* 1.2.840.113554.1.2.2 */
 static char oid_spnego[] = "\x2b\x06\x01\x05\x05\x02";                  /* 1.3.6.1.5.5.2 */
@@ -48,144 +25,6 @@ apr_status_t neg_release_credential(void *cred)
     gss_cred_id_t handle = cred;
     gss_release_cred(&minor, &handle);
     return APR_SUCCESS;
-}
-
-static apr_status_t free_krb5(void *krb5)
-{
-    krb5_free_context(krb5);
-    return APR_SUCCESS;
-}
-
-static void end_worker(void *worker)
-{
-    apr_pool_destroy(((neg_worker *)worker)->pool);
-}
-
-/* The thread that runs the child's own cleanups gets no destructor call from the thread library. */
-static apr_status_t end_own_worker(void *data)
-{
-    neg_workers *workers = data;
-    void *worker = NULL;
-    if (apr_threadkey_private_get(&worker, workers->key) == APR_SUCCESS && worker) {
-        apr_threadkey_private_set(NULL, workers->key);
-        end_worker(worker);
-    }
-    return APR_SUCCESS;
-}
-
-neg_workers *neg_workers_create(apr_pool_t *pchild)
-{
-    neg_workers *workers = apr_pcalloc(pchild, sizeof(*workers));
-    if (apr_threadkey_private_create(&workers->key, end_worker, pchild) != APR_SUCCESS)
-        return NULL;
-    apr_pool_cleanup_register(pchild, workers, end_own_worker, apr_pool_cleanup_null);
-    return workers;
-}
-
-static apr_time_t read_clockskew(krb5_context krb5)
-{
-    profile_t profile;
-    int seconds = DEFAULT_CLOCKSKEW;
-    if (krb5_get_profile(krb5, &profile) == 0) {
-        profile_get_integer(profile, "libdefaults", "clockskew", NULL, DEFAULT_CLOCKSKEW, &seconds);
-        profile_release(profile);
-    }
-    return apr_time_from_sec(seconds);
-}
-
-apr_time_t neg_clockskew_configured(void)
-{
-    apr_time_t skew = apr_time_from_sec(DEFAULT_CLOCKSKEW);
-    krb5_context krb5;
-    if (krb5_init_context(&krb5) == 0) {
-        skew = read_clockskew(krb5);
-        krb5_free_context(krb5);
-    }
-    return skew;
-}
-
-static neg_worker *create_worker(void)
-{
-    apr_pool_t *pool;
-    neg_worker *worker;
-    if (apr_pool_create(&pool, NULL) != APR_SUCCESS)
-        return NULL;
-    worker = apr_pcalloc(pool, sizeof(*worker));
-    worker->pool = pool;
-    if (krb5_init_context(&worker->krb5) != 0) {
-        apr_pool_destroy(pool);
-        return NULL;
-    }
-    apr_pool_cleanup_register(pool, worker->krb5, free_krb5, apr_pool_cleanup_null);
-    worker->credentials = apr_hash_make(pool);
-    worker->keyrings = neg_keyrings_create(pool);
-    worker->end_points = apr_hash_make(pool);
-    worker->clockskew = read_clockskew(worker->krb5);
-    return worker;
-}
-
-neg_sealer *neg_worker_sealer(neg_worker *worker)
-{
-    if (!worker->sealer)
-        worker->sealer = neg_sealer_create(worker->pool);
-    return worker->sealer;
-}
-
-neg_worker *neg_worker_get(neg_workers *workers)
-{
-    void *found = NULL;
-    neg_worker *worker;
-    if (apr_threadkey_private_get(&found, workers->key) == APR_SUCCESS && found)
-        return found;
-    worker = create_worker();
-    if (worker && apr_threadkey_private_set(worker, workers->key) != APR_SUCCESS) {
-        end_worker(worker);
-        return NULL;
-    }
-    return worker;
-}
-
-neg_keyrings *neg_worker_keyrings(neg_worker *worker)
-{
-    return worker->keyrings;
-}
-
-krb5_context neg_worker_krb5(neg_worker *worker)
-{
-    return worker->krb5;
-}
-
-apr_time_t neg_worker_clockskew(neg_worker *worker)
-{
-    return worker->clockskew;
-}
-
-const char *neg_worker_default_realm(neg_worker *worker, apr_pool_t *p)
-{
-    char *realm;
-    const char *copy;
-    if (krb5_get_default_realm(worker->krb5, &realm) != 0)
-        return NULL;
-    copy = apr_pstrdup(p, realm);
-    krb5_free_default_realm(worker->krb5, realm);
-    return copy;
-}
-
-const char *neg_worker_end_point(neg_worker *worker, apr_pool_t *p, const char *pem,
-                                 neg_bytes *end_point)
-{
-    const neg_bytes *known = apr_hash_get(worker->end_points, pem, APR_HASH_KEY_STRING);
-    int cached = apr_hash_count(worker->end_points) < END_POINTS_MAX;
-    const char *why;
-    if (known) {
-        *end_point = *known;
-        return NULL;
-    }
-    why = neg_binding_end_point(cached ? worker->pool : p, pem, end_point);
-    if (!why && cached)
-        apr_hash_set(worker->end_points, apr_pstrdup(worker->pool, pem), APR_HASH_KEY_STRING,
-                     apr_pmemdup(worker->pool, end_point, sizeof(*end_point)));
-    return why;
 }
 
 const char *neg_acceptor_key(apr_pool_t *p, const neg_acceptor *acceptor)
@@ -336,7 +175,7 @@ gss_cred_id_t neg_acceptor_acquire_principal(const neg_acceptor *acceptor)
 static int has_key_for(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor)
 {
     apr_array_header_t *entries;
-    if (neg_keytab_list(p, worker->krb5, acceptor->keytab, &entries) != NULL)
+    if (neg_keytab_list(p, neg_worker_krb5(worker), acceptor->keytab, &entries) != NULL)
         return 1;
     for (int i = 0; i < entries->nelts; i++)
         if (neg_keytab_serves(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal,
@@ -351,8 +190,8 @@ static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_accepto
 {
     apr_array_header_t *entries;
     const char *keytab =
-        acceptor->keytab ? acceptor->keytab : neg_keytab_default_name(p, worker->krb5);
-    const char *why = neg_keytab_list(p, worker->krb5, keytab, &entries);
+        acceptor->keytab ? acceptor->keytab : neg_keytab_default_name(p, neg_worker_krb5(worker));
+    const char *why = neg_keytab_list(p, neg_worker_krb5(worker), keytab, &entries);
 
     failure->cause = why || !acceptor->by_request ? NEG_CAUSE_KEYTAB : NEG_CAUSE_NO_KEY;
     if (why)
@@ -368,7 +207,8 @@ gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg
                                     neg_failure *failure)
 {
     const char *key = neg_acceptor_key(p, acceptor);
-    gss_cred_id_t cred = apr_hash_get(worker->credentials, key, APR_HASH_KEY_STRING);
+    apr_hash_t *known = neg_worker_credentials(worker);
+    gss_cred_id_t cred = apr_hash_get(known, key, APR_HASH_KEY_STRING);
     OM_uint32 major, minor = 0;
     int cached;
 
@@ -386,11 +226,10 @@ gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg
                         failure);
         return GSS_C_NO_CREDENTIAL;
     }
-    cached = apr_hash_count(worker->credentials) < CREDENTIALS_MAX;
-    apr_pool_cleanup_register(cached ? worker->pool : p, cred, neg_release_credential,
+    cached = apr_hash_count(known) < CREDENTIALS_MAX;
+    apr_pool_cleanup_register(cached ? apr_hash_pool_get(known) : p, cred, neg_release_credential,
                               apr_pool_cleanup_null);
     if (cached)
-        apr_hash_set(worker->credentials, apr_pstrdup(worker->pool, key), APR_HASH_KEY_STRING,
-                     cred);
+        apr_hash_set(known, apr_pstrdup(apr_hash_pool_get(known), key), APR_HASH_KEY_STRING, cred);
     return cred;
 }

@@ -18,17 +18,9 @@
 #include "identity.h"
 #include "mech.h"
 #include "pac.h"
+#include "worker.h"
 
-/* ---- credentials.c: what each thread keeps ---- */
-
-/**
- * What a child process keeps for its threads: a key under which each of them finds its own worker.
- * Nothing is shared between threads, because a credential handle serializes them with its mutex.
- */
-typedef struct neg_workers neg_workers;
-
-/** One thread's krb5 context and acceptor credentials. */
-typedef struct neg_worker neg_worker;
+/* ---- credentials.c ---- */
 
 /** What decides which acceptor credential a location uses. */
 typedef struct {
@@ -38,12 +30,6 @@ typedef struct {
     unsigned mechs;       /**< NEG_MECH_*: what may be negotiated, on every path alike */
     const char *rcache;   /**< TYPE:residual, such as "none:"; NULL is krb5's default */
 } neg_acceptor;
-
-/** Makes the key; to be called once in a child, before its threads. NULL when APR cannot. */
-neg_workers *neg_workers_create(apr_pool_t *pchild);
-
-/** This thread's worker, made at its first use and given back when the thread ends; or NULL. */
-neg_worker *neg_worker_get(neg_workers *workers);
 
 /**
  * This thread's credential for an acceptor; it stays the worker's.
@@ -60,27 +46,6 @@ apr_status_t neg_release_credential(void *cred);
 
 /** A text that is equal for two acceptors only when they accept the same; allocated in p. */
 const char *neg_acceptor_key(apr_pool_t *p, const neg_acceptor *acceptor);
-
-krb5_context neg_worker_krb5(neg_worker *worker);
-
-/** This thread's cipher (core/seal.h); NULL when OpenSSL has none. */
-struct neg_sealer *neg_worker_sealer(neg_worker *worker);
-
-/** Tolerated clock skew; acceptors report lifetimes that are longer by this much. */
-apr_time_t neg_worker_clockskew(neg_worker *worker);
-/** The same where there is no worker. */
-apr_time_t neg_clockskew_configured(void);
-
-/**
- * The tls-server-end-point of a certificate (core/binding.h), computed once per thread and
- * certificate; it stays the worker's, or p's when the worker knows many already.
- * @return NULL, or a static sentence
- */
-const char *neg_worker_end_point(neg_worker *worker, apr_pool_t *p, const char *pem,
-                                 neg_bytes *end_point);
-
-/** @return the default realm, or NULL when krb5.conf names none; allocated in p. */
-const char *neg_worker_default_realm(neg_worker *worker, apr_pool_t *p);
 
 /* ---- handshake.c: one leg ---- */
 

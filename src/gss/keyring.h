@@ -5,6 +5,8 @@
 #ifndef NEG_GSS_KEYRING_H
 #define NEG_GSS_KEYRING_H
 
+#include <apr_hash.h>
+
 #include "gss.h"
 
 /** A thread's, one for each file; emptied when p ends. */
@@ -26,6 +28,10 @@ gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
 /** Acquires for the principal in acceptor->acceptor; GSS_C_NO_CREDENTIAL when that fails. */
 gss_cred_id_t neg_acceptor_acquire_principal(const neg_acceptor *acceptor);
 
+/* ---- worker.c ---- */
+
+/** neg_acceptor_key() -> gss_cred_id_t, in the worker's pool. */
+apr_hash_t *neg_worker_credentials(neg_worker *worker);
 neg_keyrings *neg_worker_keyrings(neg_worker *worker);
 
 #endif
