@@ -1,16 +1,19 @@
 /*
  * The limit: what GSSAPI alone takes for a token.
  *
- *   accept [-n tokens] [-t threads] [-k keytab] [-r rcache] [-a acceptor]
+ *   accept [-n tokens] [-t threads | -p processes] [-k keytab] [-r rcache] [-a acceptor]
  *
  * The credential is acquired as the module does it (Kerberos, then SPNEGO, restricted to Kerberos),
  * once per thread, and a krb5 context is kept.  Tokens are made before the clock starts.  Prints
  * name=value pairs: cpu (microseconds of a processor for a token) and rate (tokens per second).
+ * What threads lose against processes is what they wait for each other.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +33,7 @@ typedef struct {
     gss_buffer_desc *tokens;
     double cpu;
     pthread_t thread;
+    pid_t process;
     pthread_barrier_t *start;
 } worker;
 
@@ -91,41 +95,85 @@ static void *work(void *data)
     return NULL;
 }
 
-static void measure(int threads)
+/* Processes have it, and what they write there, in common. */
+static void *common_memory(size_t size)
 {
-    worker *workers = calloc(threads, sizeof(*workers));
-    pthread_barrier_t start;
-    double cpu = 0, began, seconds;
-    pthread_barrier_init(&start, NULL, threads + 1);
-    for (int t = 0; t < threads; t++) {
-        workers[t].start = &start;
-        workers[t].tokens = calloc(tokens_each, sizeof(gss_buffer_desc));
-        for (int i = 0; i < tokens_each; i++)
-            workers[t].tokens[i] = bench_token(0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        bench_die("no memory");
+    return memory;
+}
+
+static pthread_barrier_t *make_barrier(unsigned count)
+{
+    pthread_barrier_t *barrier = common_memory(sizeof(*barrier));
+    pthread_barrierattr_t attributes;
+    pthread_barrierattr_init(&attributes);
+    pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_barrier_init(barrier, &attributes, count);
+    return barrier;
+}
+
+static void begin(worker *w, int as_process)
+{
+    pid_t child;
+    if (!as_process) {
+        pthread_create(&w->thread, NULL, work, w);
+        return;
     }
-    for (int t = 0; t < threads; t++)
-        pthread_create(&workers[t].thread, NULL, work, &workers[t]);
-    pthread_barrier_wait(&start);
+    child = fork();
+    if (child == 0) {
+        work(w);
+        _exit(0);
+    }
+    w->process = child;
+}
+
+static void await(worker *w, int as_process)
+{
+    int status = 0;
+    if (!as_process)
+        pthread_join(w->thread, NULL);
+    else if (waitpid(w->process, &status, 0) != w->process || status != 0)
+        bench_die("a process failed");
+}
+
+static void measure(int count, int as_processes)
+{
+    worker *workers = common_memory((size_t)count * sizeof(*workers));
+    pthread_barrier_t *start = make_barrier((unsigned)count + 1);
+    double cpu = 0, began, seconds;
+    for (int i = 0; i < count; i++) {
+        workers[i].start = start;
+        workers[i].tokens = calloc(tokens_each, sizeof(gss_buffer_desc));
+        for (int j = 0; j < tokens_each; j++)
+            workers[i].tokens[j] = bench_token(0);
+    }
+    for (int i = 0; i < count; i++)
+        begin(&workers[i], as_processes);
+    pthread_barrier_wait(start);
     began = bench_clock(CLOCK_MONOTONIC);
-    for (int t = 0; t < threads; t++) {
-        pthread_join(workers[t].thread, NULL);
-        cpu += workers[t].cpu;
+    for (int i = 0; i < count; i++) {
+        await(&workers[i], as_processes);
+        cpu += workers[i].cpu;
     }
     seconds = bench_clock(CLOCK_MONOTONIC) - began;
-    printf("cpu=%.2f rate=%.0f\n", cpu / (threads * tokens_each) * 1e6,
-           threads * tokens_each / seconds);
+    printf("cpu=%.2f rate=%.0f\n", cpu / (count * tokens_each) * 1e6,
+           count * tokens_each / seconds);
 }
 
 int main(int argc, char **argv)
 {
-    int option, threads = 1;
-    while ((option = getopt(argc, argv, "n:t:k:r:a:")) != -1) {
+    int option, count = 1, as_processes = 0;
+    while ((option = getopt(argc, argv, "n:t:p:k:r:a:")) != -1) {
         switch (option) {
         case 'n':
             tokens_each = atoi(optarg);
             break;
         case 't':
-            threads = atoi(optarg);
+        case 'p':
+            count = atoi(optarg);
+            as_processes = option == 'p';
             break;
         case 'k':
             keytab = optarg;
@@ -137,10 +185,11 @@ int main(int argc, char **argv)
             acceptor = optarg;
             break;
         default:
-            bench_die("usage: accept [-n tokens] [-t threads] [-k keytab] [-r rcache]");
+            bench_die("usage: accept [-n tokens] [-t threads | -p processes] [-k keytab] [-r rcache] "
+                      "[-a acceptor]");
         }
     }
     bench_client_init("HTTP@localhost");
-    measure(threads);
+    measure(count, as_processes);
     return 0;
 }

@@ -25,8 +25,8 @@ sub cases {
     my @first = (-t => 'first');
     my @cases = (
         { name => 'page', label => 'unprotected page', path => 'plain', instructions => 1 },
-        { name => '401-basic', label => "401 of httpd's mod_auth_basic", path => 'authbasic', load => [ -s => 401 ],
-            instructions => 1, conf => "AuthBasicProvider file\nAuthUserFile \@stage\@/users", type => 'Basic' },
+        httpds('page-basic', "page of httpd's mod_auth_basic", load => [ -H => $BASIC ], instructions => 1),
+        httpds('401-basic', "401 of httpd's mod_auth_basic", load => [ -s => 401 ], instructions => 1),
         ours('401', '401', 'negotiate', '', load => [ -s => 401 ], instructions => 1),
         peer('401-peer', '401', 'peer', '', load => [ -s => 401 ]),
 
@@ -40,6 +40,7 @@ sub cases {
         { name => 'limit', label => 'GSSAPI alone, default replay cache', accept => [] },
         { name => 'limit-none', label => 'GSSAPI alone, no replay cache', accept => [ -r => 'none:' ] },
         { name => 'limit-2', label => 'GSSAPI alone, two threads', accept => [ -t => 2 ] },
+        { name => 'limit-2-processes', label => 'GSSAPI alone, two processes', accept => [ -p => 2 ] },
 
         (map { many_keys(@$_, \@each) } [ \&ours, '' ], [ \&peer, '-peer' ]),
         (map { stock(@$_, \@each) } [ \&ours, '' ], [ \&peer, '-peer' ]),
@@ -106,6 +107,13 @@ sub peer {
         conf => "GssapiCredStore \"keytab:" . ($more{keytab} || '@keytab@') . "\"\nGssapiAllowedMech krb5\n$conf" };
 }
 
+# httpd's own authentication, with a password that costs next to nothing.
+sub httpds {
+    my ($name, $label, %more) = @_;
+    return { name => $name, label => $label, path => 'authbasic', type => 'Basic', %more,
+        conf => "AuthBasicProvider file\nAuthUserFile \@stage\@/users" };
+}
+
 sub groups {
     my ($n, $each) = @_;
     return ours("groups-$n", "a ticket with $n groups, Require pac-group", 'groups', 'Require pac-group S-1-5-21-1-2-3-513',
@@ -138,6 +146,7 @@ sub idle {
     my @full = $n > 1000 ? (full => 1) : ();
     return (
         { name => "idle-page-$n", label => "$n idle connections, unprotected page", path => 'plain', load => ['-i'], idle => $n, @full },
+        httpds("idle-basic-$n", "$n idle connections, httpd's mod_auth_basic", load => [ '-i', -H => $BASIC ], idle => $n, @full),
         ours("idle-$n", "$n idle connections, kept identities", 'connection', 'AuthNegotiatePersist On', load => \@load, idle => $n,
             @full),
         peer("idle-peer-$n", "$n idle connections, kept identities", 'peer-connection', 'GssapiConnectionBound On', load => \@load,
@@ -194,6 +203,8 @@ sub goals {
             sub { ($_[0]{'negotiate-memory'}{cpu} - $_[0]{'page-memory'}{cpu}) / $_[0]{'limit-none'}{cpu} } ],
         [ 'kept for the connection, requests/s against the page', '>=', 0.99, [qw(connection page)],
             sub { $_[0]{connection}{rate} / $_[0]{page}{rate} } ],
+        [ "the same, against a page of httpd's mod_auth_basic", '>=', 0.99, [qw(connection page-basic)],
+            sub { $_[0]{connection}{rate} / $_[0]{'page-basic'}{rate} } ],
         [ 'session cookie, requests/s against the page', '>=', 0.93, [qw(cookie page)],
             sub { $_[0]{cookie}{rate} / $_[0]{page}{rate} } ],
         [ "401, requests/s against mod_auth_basic's", '>=', 0.98, [qw(401 401-basic)],
@@ -204,10 +215,14 @@ sub goals {
             sub { $_[0]{keys}{cpu} / $_[0]{negotiate}{cpu} } ],
         [ 'two threads, tokens/s of GSSAPI alone against one', '>=', 1.7, [qw(limit-2 limit)],
             sub { $_[0]{'limit-2'}{rate} / $_[0]{limit}{rate} } ],
+        [ 'the same, two processes', '>=', 1.7, [qw(limit-2-processes limit)],
+            sub { $_[0]{'limit-2-processes'}{rate} / $_[0]{limit}{rate} } ],
         [ 'a kept identity, bytes a connection above the page (1,000)', '<=', 1024, [qw(idle-1000 idle-page-1000)],
             sub { $_[0]{'idle-1000'}{memory} - $_[0]{'idle-page-1000'}{memory} } ],
         [ 'a kept identity, bytes a connection above the page (10,000)', '<=', 1024, [qw(idle-10000 idle-page-10000)],
             sub { $_[0]{'idle-10000'}{memory} - $_[0]{'idle-page-10000'}{memory} } ],
+        [ "the same, above a page of httpd's mod_auth_basic", '<=', 1024, [qw(idle-10000 idle-basic-10000)],
+            sub { $_[0]{'idle-10000'}{memory} - $_[0]{'idle-basic-10000'}{memory} } ],
     );
 }
 

@@ -40,7 +40,7 @@ sub machine {
 %s, commit %s
 machine   %s, %d processors, %.0f GB, Linux %s
 versions  httpd %s (event, one child), MIT krb5 %s, OpenSSL %s, mod_auth_gssapi %s
-method    medians of %d interleaved rounds of %d requests; load at the end %s
+method    medians of %d interleaved rounds of %d requests with tokens, five times as many without; load at the end %s
 END
       (map { defined $version{$_} && length $version{$_} ? $version{$_} : 'none' } qw(libkrb5-3 libssl3 libapache2-mod-auth-gssapi)),
       $report->{count}, $report->{requests}, $load;
