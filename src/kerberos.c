@@ -196,7 +196,9 @@ static authn_status take_identity(neg_attempt *a, const neg_password *in, const 
 
 /* ---- mod_authn_socache ---- */
 
-#define BCRYPT_COST 8  /* some 15 ms */
+/* As htpasswd's own.  It has to be cheaper than what krb5 makes a key of a password with (PBKDF2,
+ * RFC 3962 section 4), or the cache would spare the KDC and cost the server more. */
+#define BCRYPT_COST 5
 #define BCRYPT_MAX  72 /* bytes of a password; it looks at no more */
 
 /* REMOTE_USER. */
