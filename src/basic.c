@@ -86,7 +86,8 @@ static const neg_identity *identity_of(const neg_attempt *a, const char *provide
     identity->name = identity->principal;
     identity->realm = "";
     identity->scheme = neg_basic_name;
-    identity->provider = provider;
+    /* The word of a .htaccess may go with a subrequest. */
+    identity->provider = apr_pstrdup(neg_attempt_pool(a), provider);
     identity->mechanism = "";
     identity->acceptor = a->acceptor_key;
     identity->proven = apr_time_now();

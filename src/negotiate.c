@@ -281,7 +281,7 @@ static neg_outcome accept_leg(neg_attempt *a, neg_worker *worker, neg_bytes byte
     neg_leg_accept(neg_attempt_pool(a), &input, &leg);
 
     a->exchange->reply = leg.reply;
-    if (leg.state != NEG_LEG_FAILED && refuse_replay(a, &input, &id, &leg) == NEG_REFUSED)
+    if (leg.accepted && refuse_replay(a, &input, &id, &leg) == NEG_REFUSED)
         return NEG_REFUSED;
     switch (leg.state) {
     case NEG_LEG_COMPLETE:

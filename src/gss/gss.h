@@ -79,6 +79,7 @@ typedef struct {
     neg_client client;    /**< when COMPLETE */
     neg_context *context; /**< when CONTINUE; in the pool of the leg */
     neg_failure failure;  /**< when FAILED */
+    int accepted;         /**< GSSAPI took the token, even if what it says cannot be used */
     int has_ap_req;       /**< this leg, or one before it, brought an AP-REQ */
     neg_bytes ap_req;     /**< when COMPLETE and wanted: that one, in the pool of the leg */
 } neg_leg;

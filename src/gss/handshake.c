@@ -225,6 +225,7 @@ static void accept_leg(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
     if (cred == GSS_C_NO_CREDENTIAL)
         return;
     call_accept(p, in, cred, context, &a, &leg->reply);
+    leg->accepted = a.major == GSS_S_COMPLETE || a.major == GSS_S_CONTINUE_NEEDED;
     if (a.major == GSS_S_COMPLETE) {
         complete(p, &a, in, context->mech, leg);
         leg->ap_req = copy_of(p, context->ap_req);
