@@ -193,7 +193,8 @@ static neg_outcome use_header(neg_attempt *a)
         return exchange->outcome == NEG_GRANTED ? NEG_UNKNOWN : exchange->outcome;
     }
     exchange->tried = 1;
-    exchange->line = line;
+    /* What another module has given a subrequest ends with it. */
+    exchange->line = a->r->main ? apr_pstrdup(neg_attempt_pool(a), line) : line;
     exchange->outcome = use_credentials(a, line);
     exchange->failure = a->failure;
     exchange->identity = a->identity;

@@ -19,6 +19,9 @@
 #include "negotiate.h"
 #include "store.h"
 
+_Static_assert(NEG_SEEN_ID_LEN == NEG_DIGEST_LEN && NEG_STORE_ID == NEG_DIGEST_LEN,
+               "both caches find an authenticator by its hash");
+
 static const unsigned char mark[] = {1};
 static const neg_store_use use = {"neg-replay", "auth-negotiate-replay", sizeof(mark), 8};
 

@@ -6,6 +6,7 @@ use warnings;
 
 use Apache::Test qw(-withtestmore);
 use NegTest;
+use NegTest::Pac qw(logon_info mint);
 use NegTest::Ports 'free_port';
 use NegTest::Spnego qw(der neg_token_init neg_token_resp KRB5);
 use NegTest::Stage;
@@ -24,7 +25,7 @@ my $dir       = stage_dir() . '/replay';
 mkdir $dir or die "$dir: $!\n";
 chmod 0711, $dir;
 
-plan tests => 75 + 41 * @PROVIDERS;
+plan tests => 79 + 41 * @PROVIDERS;
 
 # --- httpds ------------------------------------------------------------------
 
@@ -291,6 +292,21 @@ sub files_of { my ($rcache) = @_; return scalar(() = glob "$rcache/*") }
     empty_table($table);
     is_replay($server, 'memory has room again: what came before is known', $full[1]);
     is_deeply [ $server->log->crashes ], [], 'nobody died';
+    $server->stop;
+}
+
+# What a ticket says may be too much for one location, and of no interest to another.
+{
+    my $much = "LimitRequestFieldSize 262144\n<Location /auth/much>\nAuthNegotiateAttribute MUCH urn:mspac:logon-info\n</Location>\n";
+    my $server = node("memory:1\n$much")->start;
+    settle($server->dir . '/auth-negotiate-replay');
+    my $info  = logon_info(account => 'alice', groups => [ 513, 10_000 .. 14_200 ]);
+    my $mint  = sub { mint(ccache => "FILE:$dir/many", keytab => keytab(), service => 'HTTP/localhost@EXAMPLE.TEST', client => 'alice@EXAMPLE.TEST', 1 => $info) };
+    my @many  = map { NegTest::Initiator->new(ccache => $mint->())->step } 1 .. 2;
+    my $http  = http(port => $server->port);
+    is send_token($server, $many[0])->status, 200, 'a ticket with thousands of groups, where nobody asks for them';
+    is $http->get('/auth/much/env.pl', Authorization => negotiate($many[1]))->status, 403, '... is refused where they are wanted';
+    is_replay($server, '... and the token is used', $many[1]);
     $server->stop;
 }
 

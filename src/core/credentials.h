@@ -12,7 +12,7 @@
 /** A credentials line (RFC 9110 section 11.4): `auth-scheme 1*SP token68`. */
 typedef struct {
     const char *scheme;  /**< as the client spelled it; compare without case */
-    const char *token68; /**< "" when nothing follows the scheme; often the header itself, to be read only */
+    const char *token68; /**< "" when nothing follows the scheme; often the header itself */
 } neg_credentials;
 
 /**
