@@ -3,8 +3,8 @@
  *
  *   accept [-n tokens] [-t threads | -p processes] [-k keytab] [-r rcache] [-a acceptor]
  *
- * The credential is acquired as the module does it (Kerberos, then SPNEGO, restricted to Kerberos),
- * once per thread, and a krb5 context is kept.  Tokens are made before the clock starts.  Prints
+ * The credential is acquired once per thread, and a krb5 context is kept (see token.c), so that
+ * krb5.conf stays parsed.  Tokens are made before the clock starts.  Prints
  * name=value pairs: cpu (microseconds of a processor for a token) and rate (tokens per second).
  * What threads lose against processes is what they wait for each other.
  */
@@ -17,14 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <gssapi/gssapi_ext.h>
-#include <krb5.h>
-
+#include "acceptor.h"
 #include "token.h"
-
-static char krb5_oid[] = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
-static gss_OID_desc krb5_mech = {9, krb5_oid};
-static gss_OID_desc spnego_mech = {6, "\x2b\x06\x01\x05\x05\x02"};
 
 static const char *keytab, *rcache, *acceptor = "HTTP";
 static int tokens_each = 1000;
@@ -37,55 +31,23 @@ typedef struct {
     pthread_barrier_t *start;
 } worker;
 
-static gss_cred_id_t acquire(void)
-{
-    gss_key_value_element_desc elements[2];
-    gss_key_value_set_desc store = {0, elements};
-    gss_OID_set_desc krb5 = {1, &krb5_mech};
-    gss_buffer_desc text = {strlen(acceptor), (void *)acceptor};
-    gss_cred_id_t cred;
-    gss_name_t name;
-    OM_uint32 minor;
-    if (keytab)
-        elements[store.count++] = (gss_key_value_element_desc){"keytab", keytab};
-    if (rcache)
-        elements[store.count++] = (gss_key_value_element_desc){"rcache", rcache};
-    if (gss_import_name(&minor, &text, GSS_C_NT_HOSTBASED_SERVICE, &name) ||
-        gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &krb5, GSS_C_ACCEPT, &store, &cred,
-                              NULL, NULL) ||
-        gss_add_cred_from(&minor, cred, name, &spnego_mech, GSS_C_ACCEPT, 0, GSS_C_INDEFINITE,
-                          &store, NULL, NULL, NULL, NULL) ||
-        gss_set_neg_mechs(&minor, cred, &krb5))
-        bench_die("no acceptor credential: look at the keytab");
-    gss_release_name(&minor, &name);
-    return cred;
-}
-
-/* What a server needs of it: the client's name in text, and the token that answers. */
 static void accept_token(gss_cred_id_t cred, gss_buffer_t token)
 {
-    gss_ctx_id_t context = GSS_C_NO_CONTEXT;
-    gss_buffer_desc reply = GSS_C_EMPTY_BUFFER, text = GSS_C_EMPTY_BUFFER;
-    gss_name_t client = GSS_C_NO_NAME;
-    OM_uint32 minor, major;
-    major = gss_accept_sec_context(&minor, &context, cred, token, GSS_C_NO_CHANNEL_BINDINGS,
-                                   &client, NULL, &reply, NULL, NULL, NULL);
+    gss_buffer_desc reply = GSS_C_EMPTY_BUFFER;
+    OM_uint32 minor, major = bench_accept(cred, token, &reply, &minor);
     if (major != GSS_S_COMPLETE)
         bench_die("a token was refused: status %x, %x", major, minor);
-    if (gss_display_name(&minor, client, &text, NULL) != GSS_S_COMPLETE)
-        bench_die("a client without a name");
-    gss_release_buffer(&minor, &text);
-    gss_release_name(&minor, &client);
     gss_release_buffer(&minor, &reply);
-    gss_delete_sec_context(&minor, &context, GSS_C_NO_BUFFER);
 }
 
 static void *work(void *data)
 {
     worker *w = data;
-    gss_cred_id_t cred = acquire();
+    gss_cred_id_t cred = bench_acquire(acceptor, keytab, rcache);
     OM_uint32 minor;
     double before;
+    if (cred == GSS_C_NO_CREDENTIAL)
+        bench_die("no acceptor credential: look at the keytab");
     pthread_barrier_wait(w->start);
     before = bench_clock(CLOCK_THREAD_CPUTIME_ID);
     for (int i = 0; i < tokens_each; i++)

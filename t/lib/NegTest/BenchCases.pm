@@ -25,6 +25,7 @@ sub cases {
     my @first = (-t => 'first');
     my @cases = (
         { name => 'page', label => 'unprotected page', path => 'plain', instructions => 1 },
+        { name => 'page-open', label => 'unprotected page in a section of its own', path => 'open', conf => '', open => 1, instructions => 1 },
         httpds('page-basic', "page of httpd's mod_auth_basic", load => [ -H => $BASIC ], instructions => 1),
         httpds('401-basic', "401 of httpd's mod_auth_basic", load => [ -s => 401 ], instructions => 1),
         ours('401', '401', 'negotiate', '', load => [ -s => 401 ], instructions => 1),
@@ -37,6 +38,10 @@ sub cases {
         ours('negotiate-shmcb', 'Negotiate, AuthNegotiateReplayCache shmcb', 'shmcb', '', load => \@each,
             port => 'shmcb', server_conf => 'AuthNegotiateReplayCache shmcb:@dir@/replay(8388608)'),
         peer('negotiate-peer', 'Negotiate on every request', 'peer', '', load => \@each, instructions => 1),
+        peer('negotiate-peer-alone', 'Negotiate on every request, alone', 'peer', '', load => \@each, server => 'alone'),
+        peer('negotiate-peer-alone-stock', 'Negotiate on every request, alone, stock', 'peer', '', load => \@each, server => 'alone-stock'),
+        bare('bare', 'GSSAPI alone in httpd, default replay cache', '', load => \@each),
+        bare('bare-none', 'GSSAPI alone in httpd, no replay cache', 'none:', load => \@each, instructions => 1),
         { name => 'limit', label => 'GSSAPI alone, default replay cache', accept => [] },
         { name => 'limit-none', label => 'GSSAPI alone, no replay cache', accept => [ -r => 'none:' ] },
         { name => 'limit-2', label => 'GSSAPI alone, two threads', accept => [ -t => 2 ] },
@@ -114,6 +119,12 @@ sub httpds {
         conf => "AuthBasicProvider file\nAuthUserFile \@stage\@/users" };
 }
 
+# A page to which GSSAPI alone is added: t/bench/mod_bench_bare.c.
+sub bare {
+    my ($name, $label, $rcache, %more) = @_;
+    return { name => $name, label => $label, path => $name, open => 1, conf => "BenchBare \@keytab\@ $rcache", %more };
+}
+
 sub groups {
     my ($n, $each) = @_;
     return ours("groups-$n", "a ticket with $n groups, Require pac-group", 'groups', 'Require pac-group S-1-5-21-1-2-3-513',
@@ -159,8 +170,8 @@ sub idle {
 sub conf {
     my ($modules, $port, $cases) = @_;
     my %seen;
-    my @locations = map { location($_) } grep { $_->{conf} && !$seen{ $_->{path} }++ } @$cases;
-    my $aliases = join '', map { "Alias \"/$_/\" \"\@documentroot\@/\"\n" } 'plain', map { $_->{path} } grep { $_->{conf} } @$cases;
+    my @locations = map { location($_) } grep { defined $_->{conf} && !$seen{ $_->{path} }++ } @$cases;
+    my $aliases = join '', map { "Alias \"/$_/\" \"\@documentroot\@/\"\n" } 'plain', map { $_->{path} } grep { defined $_->{conf} } @$cases;
     my %own   = map { $_->{port} => $_ } grep { $_->{server_conf} && $_->{port} } @$cases;
     my $whole = join '', map { "$_->{server_conf}\n" =~ s/%runtime%/$port->{runtime}/r } grep { $_->{server_conf} && !$_->{port} } @$cases;
     my $hosts = join '', map { "Listen 127.0.0.1:$port->{$_}\n<VirtualHost 127.0.0.1:$port->{$_}>\n    $own{$_}{server_conf}\n</VirtualHost>\n" }
@@ -170,6 +181,7 @@ sub conf {
 
 sub location {
     my ($case) = @_;
+    return "<Location \"/$case->{path}/\">\n    $case->{conf}\n    Require all granted\n</Location>\n" if $case->{open};
     my $lines = join '', map { "    $_\n" } "AuthType $case->{type}", 'AuthName "bench"', split(/\n/, $case->{conf}), 'Require valid-user';
     return "<Location \"/$case->{path}/\">\n$lines</Location>\n";
 }

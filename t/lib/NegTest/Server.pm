@@ -29,6 +29,7 @@ sub new {
         port  => $opt{port} || free_port(),
         env   => { httpd_env($stage), %{ $opt{env} || {} } },
         under => $opt{under} || [],
+        defines => [ map { ('-D', $_) } @{ $opt{defines} || [] } ],
     }, $class;
     make_path($self->{dir});
     $self->{log} = NegTest::Log->new("$self->{dir}/error_log");
@@ -195,7 +196,7 @@ sub children_of {
 
 sub _command {
     my ($self, @args) = @_;
-    return (httpd_program(), '-d', $self->{stage}, '-f', "$self->{dir}/httpd.conf", @args);
+    return (httpd_program(), '-d', $self->{stage}, '-f', "$self->{dir}/httpd.conf", @{ $self->{defines} }, @args);
 }
 
 sub _answers {
