@@ -5,14 +5,13 @@
 #include <string.h>
 
 #include <apr_base64.h>
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <http_ssl.h>
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 
 #include "cookie.h"
 #include "credentials.h"
-#include "digest.h"
 #include "reader.h"
 #include "seal.h"
 #include "session.h"
@@ -27,26 +26,17 @@ static int is_secure(const neg_attempt *a, const neg_cookie_rule *rule)
     return rule->secure || ap_ssl_conn_is_ssl(a->r->connection);
 }
 
-/* Without a worker there are no sessions, but still cookies to delete. */
-static void hash_space(const neg_attempt *a, unsigned char *hash)
-{
-    neg_worker *worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
-    neg_bytes space = {(const unsigned char *)a->space, strlen(a->space)};
-    if (!worker || !neg_digest(neg_worker_digester(worker), space, hash))
-        SHA256(space.data, space.len, hash);
-}
-
-/* One for each protection space, so that those of one server do not replace each other. */
+/* One for each protection space, so that those of one server do not replace each other.  That a
+ * cookie is for a space is sealed: here a hash that anybody can meet is enough. */
 static const char *make_name(const neg_attempt *a)
 {
     neg_cookie_rule rule = neg_config_cookie(a->conf);
-    unsigned char hash[NEG_DIGEST_LEN];
+    apr_ssize_t len = APR_HASH_KEY_STRING;
     int host_alone = is_secure(a, &rule) && !rule.domain && strcmp(rule.path, "/") == 0;
     if (rule.name)
         return rule.name;
-    hash_space(a, hash);
-    return apr_psprintf(neg_attempt_pool(a), "%s" NEG_COOKIE_PREFIX "%02x%02x%02x%02x",
-                        host_alone ? NEG_COOKIE_HOST : "", hash[0], hash[1], hash[2], hash[3]);
+    return apr_psprintf(neg_attempt_pool(a), "%s" NEG_COOKIE_PREFIX "%08x",
+                        host_alone ? NEG_COOKIE_HOST : "", apr_hashfunc_default(a->space, &len));
 }
 
 const char *neg_session_cookie_name(neg_attempt *a)

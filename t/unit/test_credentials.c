@@ -1,5 +1,8 @@
 #include "testing.h"
 
+#include <apr_base64.h>
+#include <apr_lib.h>
+
 #include "credentials.h"
 
 /* ---- the credentials line ------------------------------------------------------------------ */
@@ -116,6 +119,51 @@ static void decodes_base64(void **state)
     decodes("oQcwBaADCgEC", BYTES("\xa1\x07\x30\x05\xa0\x03\x0a\x01\x02"));
 }
 
+/** Every pair of bytes, in every place of a group, against APR's encoder. */
+static void decodes_what_apr_encodes(void **state)
+{
+    int value, len;
+
+    (void)state;
+    for (value = 0; value < 65536; value++) {
+        unsigned char bytes[7] = {(unsigned char)value, (unsigned char)(value >> 8), 0xa5, 0,
+                                  (unsigned char)value, 0x5a, (unsigned char)(value >> 8)};
+
+        for (len = 1; len <= 7; len += 1 + (value & 1)) {
+            char text[16];
+            neg_bytes out;
+
+            apr_base64_encode_binary(text, bytes, len);
+            assert_null(neg_token_decode(pool, text, &out));
+            assert_int_equal(out.len, len);
+            assert_memory_equal(out.data, bytes, (size_t)len);
+        }
+        if (value % 1024 == 0) {
+            apr_pool_clear(pool);
+        }
+    }
+}
+
+static void refuses_every_byte_that_is_no_digit(void **state)
+{
+    int c, place;
+
+    (void)state;
+    for (c = 1; c < 256; c++) {
+        for (place = 0; place < 8; place++) {
+            char text[] = "AAAAAAAA";
+            neg_bytes out;
+
+            text[place] = (char)c;
+            if (c == '=' && place == 7) {
+                continue; /* good padding */
+            }
+            assert_int_equal(neg_token_decode(pool, text, &out) == NULL,
+                             c < 128 && (apr_isalnum(c) || c == '+' || c == '/'));
+        }
+    }
+}
+
 static void refuses_characters_outside_the_alphabet(void **state)
 {
     (void)state;
@@ -203,6 +251,8 @@ int main(void)
         TEST(a_comma_tells_of_a_second_line),
         TEST(refuses_lines_of_another_form),
         TEST(decodes_base64),
+        TEST(decodes_what_apr_encodes),
+        TEST(refuses_every_byte_that_is_no_digit),
         TEST(refuses_characters_outside_the_alphabet),
         TEST(refuses_base64url),
         TEST(refuses_wrong_padding),

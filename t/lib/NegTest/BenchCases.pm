@@ -17,7 +17,10 @@ my $BASIC = 'Authorization: Basic ' . encode_base64('alice:alice', '');
 # path   the location, and conf what it has beside AuthType, AuthName and Require
 # load   options of t/bench/load; accept: those of t/bench/accept, instead of a server
 # ccache whose ticket, where it is not alice's
-# server main, or stock: with Debian's krb5.conf; port: of a virtual host
+# server which httpd: main, or another name; *-stock has Debian's krb5.conf, and alone-* has not this
+#        module, whose kept krb5 context would spare the other one the reading of krb5.conf
+# port   of a virtual host
+# open   nobody is asked who he is
 # full   not in a quick run: what takes long
 sub cases {
     my (%opt) = @_;
@@ -25,7 +28,7 @@ sub cases {
     my @first = (-t => 'first');
     my @cases = (
         { name => 'page', label => 'unprotected page', path => 'plain', instructions => 1 },
-        { name => 'page-open', label => 'unprotected page in a section of its own', path => 'open', conf => '', open => 1, instructions => 1 },
+        open_page('page-open', 'unprotected page, in a section of its own', 'open', '', instructions => 1),
         httpds('page-basic', "page of httpd's mod_auth_basic", load => [ -H => $BASIC ], instructions => 1),
         httpds('401-basic', "401 of httpd's mod_auth_basic", load => [ -s => 401 ], instructions => 1),
         ours('401', '401', 'negotiate', '', load => [ -s => 401 ], instructions => 1),
@@ -38,12 +41,12 @@ sub cases {
         ours('negotiate-shmcb', 'Negotiate, AuthNegotiateReplayCache shmcb', 'shmcb', '', load => \@each,
             port => 'shmcb', server_conf => 'AuthNegotiateReplayCache shmcb:@dir@/replay(8388608)'),
         peer('negotiate-peer', 'Negotiate on every request', 'peer', '', load => \@each, instructions => 1),
-        peer('negotiate-peer-alone', 'Negotiate on every request, alone', 'peer', '', load => \@each, server => 'alone'),
-        peer('negotiate-peer-alone-stock', 'Negotiate on every request, alone, stock', 'peer', '', load => \@each, server => 'alone-stock'),
-        bare('bare', 'GSSAPI alone in httpd, default replay cache', '', load => \@each),
-        bare('bare-none', 'GSSAPI alone in httpd, no replay cache', 'none:', load => \@each, instructions => 1),
+        peer('negotiate-peer-beside', 'Negotiate on every request, beside this module', 'peer', '', load => \@each, server => 'main'),
         { name => 'limit', label => 'GSSAPI alone, default replay cache', accept => [] },
         { name => 'limit-none', label => 'GSSAPI alone, no replay cache', accept => [ -r => 'none:' ] },
+        { name => 'limit-rests', label => 'GSSAPI alone, no replay cache, rests between tokens', accept => [ -r => 'none:', '-i' ] },
+        bare('bare', 'GSSAPI alone within httpd, default replay cache', '', load => \@each, instructions => 1),
+        bare('bare-none', 'GSSAPI alone within httpd, no replay cache', 'none:', load => \@each, instructions => 1),
         { name => 'limit-2', label => 'GSSAPI alone, two threads', accept => [ -t => 2 ] },
         { name => 'limit-2-processes', label => 'GSSAPI alone, two processes', accept => [ -p => 2 ] },
 
@@ -67,6 +70,10 @@ sub cases {
         peer('cookie-peer', 'session cookie', 'peer-cookie',
             "GssapiUseSessions On\nSession On\nSessionCookieName gssapi path=/;httponly", load => [ @first, '-k' ],
             instructions => 1),
+        ours('cookie-store', 'session cookie, AuthNegotiateSessionStore shmcb', 'cookie', 'AuthNegotiateSession On',
+            load => [ @first, '-k' ], instructions => 1, server => 'store',
+            server_conf => 'AuthNegotiateSessionStore shmcb:@dir@/sessions(8388608)'),
+        { name => 'page-store', label => 'unprotected page, beside AuthNegotiateSessionStore shmcb', path => 'plain', server => 'store' },
         ours('basic', 'Basic, not cached', 'basic', "AuthNegotiateRequireTLS Off\nAuthNegotiateBasicProvider kerberos",
             load => [ -H => $BASIC ], requests => 100),
         ours('basic-cached', 'Basic, cached by mod_authn_socache', 'basic-cached',
@@ -90,6 +97,7 @@ sub cases {
             port => 'tls'),
         { name => 'page-h2', label => 'unprotected page, HTTP/2', path => 'plain', port => 'tls', h2 => '2xx' },
         ours('401-h2', '401, HTTP/2', 'negotiate', '', port => 'tls', h2 => '4xx'),
+        ours('cookie-h2', 'session cookie, HTTP/2', 'cookie', 'AuthNegotiateSession On', port => 'tls', h2 => '2xx', cookie => 1),
 
         (map { idle($_) } 1000, 10_000),
         ours('growth-negotiate', 'growth, Negotiate', 'negotiate', '', load => \@each, growth => 100_000, full => 1),
@@ -108,7 +116,7 @@ sub ours {
 
 sub peer {
     my ($name, $label, $path, $conf, %more) = @_;
-    return { name => $name, label => "$label (mod_auth_gssapi)", path => $path, type => 'GSSAPI', peer => 1, %more,
+    return { name => $name, label => "$label (mod_auth_gssapi)", path => $path, type => 'GSSAPI', peer => 1, server => 'alone', %more,
         conf => "GssapiCredStore \"keytab:" . ($more{keytab} || '@keytab@') . "\"\nGssapiAllowedMech krb5\n$conf" };
 }
 
@@ -119,10 +127,15 @@ sub httpds {
         conf => "AuthBasicProvider file\nAuthUserFile \@stage\@/users" };
 }
 
+sub open_page {
+    my ($name, $label, $path, $conf, %more) = @_;
+    return { name => $name, label => $label, path => $path, open => 1, conf => $conf, %more };
+}
+
 # A page to which GSSAPI alone is added: t/bench/mod_bench_bare.c.
 sub bare {
     my ($name, $label, $rcache, %more) = @_;
-    return { name => $name, label => $label, path => $name, open => 1, conf => "BenchBare \@keytab\@ $rcache", %more };
+    return open_page($name, $label, $name, "BenchBare \"\@keytab\@\" $rcache", %more);
 }
 
 sub groups {
@@ -139,7 +152,8 @@ sub many_keys {
 
 sub stock {
     my ($maker, $suffix, $each) = @_;
-    return $maker->("stock$suffix", "Debian's krb5.conf", "stock$suffix", '', load => $each, server => 'stock');
+    return $maker->("stock$suffix", "Negotiate on every request, Debian's krb5.conf", "stock$suffix", '', load => $each,
+        server => ($suffix ? 'alone-stock' : 'stock'), instructions => 1);
 }
 
 sub connections {
@@ -156,6 +170,8 @@ sub idle {
     my @load = ('-i', -t => 'first');
     my @full = $n > 1000 ? (full => 1) : ();
     return (
+        open_page("idle-open-$n", "$n idle connections, unprotected page in a section of its own", 'open', '', load => ['-i'],
+            idle => $n, @full),
         { name => "idle-page-$n", label => "$n idle connections, unprotected page", path => 'plain', load => ['-i'], idle => $n, @full },
         httpds("idle-basic-$n", "$n idle connections, httpd's mod_auth_basic", load => [ '-i', -H => $BASIC ], idle => $n, @full),
         ours("idle-$n", "$n idle connections, kept identities", 'connection', 'AuthNegotiatePersist On', load => \@load, idle => $n,
@@ -170,20 +186,20 @@ sub idle {
 sub conf {
     my ($modules, $port, $cases) = @_;
     my %seen;
-    my @locations = map { location($_) } grep { defined $_->{conf} && !$seen{ $_->{path} }++ } @$cases;
-    my $aliases = join '', map { "Alias \"/$_/\" \"\@documentroot\@/\"\n" } 'plain', map { $_->{path} } grep { defined $_->{conf} } @$cases;
-    my %own   = map { $_->{port} => $_ } grep { $_->{server_conf} && $_->{port} } @$cases;
+    my @own   = grep { defined $_->{conf} && !$seen{ $_->{path} }++ } @$cases;
+    my $pages = join '', map { "Alias \"/$_/\" \"\@documentroot\@/\"\n" } 'plain', map { $_->{path} } @own;
+    my %host  = map { $_->{port} => $_ } grep { $_->{server_conf} && $_->{port} } @$cases;
     my $whole = join '', map { "$_->{server_conf}\n" =~ s/%runtime%/$port->{runtime}/r } grep { $_->{server_conf} && !$_->{port} } @$cases;
-    my $hosts = join '', map { "Listen 127.0.0.1:$port->{$_}\n<VirtualHost 127.0.0.1:$port->{$_}>\n    $own{$_}{server_conf}\n</VirtualHost>\n" }
-      sort keys %own;
-    return join '', $modules, $whole, $aliases, @locations, $hosts, tls($port);
+    my $hosts = join '', map { "Listen 127.0.0.1:$port->{$_}\n<VirtualHost 127.0.0.1:$port->{$_}>\n    $host{$_}{server_conf}\n</VirtualHost>\n" }
+      sort keys %host;
+    return join '', $modules, $whole, $pages, map({ location($_) } @own), $hosts, tls($port);
 }
 
 sub location {
     my ($case) = @_;
-    return "<Location \"/$case->{path}/\">\n    $case->{conf}\n    Require all granted\n</Location>\n" if $case->{open};
-    my $lines = join '', map { "    $_\n" } "AuthType $case->{type}", 'AuthName "bench"', split(/\n/, $case->{conf}), 'Require valid-user';
-    return "<Location \"/$case->{path}/\">\n$lines</Location>\n";
+    my @lines = $case->{open} ? ($case->{conf}, 'Require all granted')
+      : ("AuthType $case->{type}", 'AuthName "bench"', split(/\n/, $case->{conf}), 'Require valid-user');
+    return join '', "<Location \"/$case->{path}/\">\n", map({ "    $_\n" } @lines), "</Location>\n";
 }
 
 sub tls {
@@ -203,43 +219,58 @@ TLS
 
 # Of each round's figures, by the cases' names. A goal is told when all that it needs was measured.
 sub goals {
-    my $auth = sub { my ($v, $case) = @_; return $v->{$case}{cpu} - $v->{page}{cpu} };
     return (
-        [ 'Negotiate, default cache, requests/s against mod_auth_gssapi', '>=', 2.0, [qw(negotiate negotiate-peer)],
-            sub { $_[0]{negotiate}{rate} / $_[0]{'negotiate-peer'}{rate} } ],
-        [ 'the same, server CPU', '<=', 0.40, [qw(negotiate negotiate-peer)],
-            sub { $_[0]{negotiate}{cpu} / $_[0]{'negotiate-peer'}{cpu} } ],
-        [ 'Negotiate, memory, requests/s against mod_auth_gssapi', '>=', 2.0, [qw(negotiate-memory negotiate-peer)],
-            sub { $_[0]{'negotiate-memory'}{rate} / $_[0]{'negotiate-peer'}{rate} } ],
-        [ 'the same, server CPU', '<=', 0.40, [qw(negotiate-memory negotiate-peer)],
-            sub { $_[0]{'negotiate-memory'}{cpu} / $_[0]{'negotiate-peer'}{cpu} } ],
-        [ 'cost above the page against GSSAPI alone, default replay cache', '<=', 1.20, [qw(negotiate page limit)],
-            sub { $auth->($_[0], 'negotiate') / $_[0]{limit}{cpu} } ],
-        [ 'cost above the page, memory, against GSSAPI alone without one', '<=', 1.20, [qw(negotiate-memory page-memory limit-none)],
-            sub { ($_[0]{'negotiate-memory'}{cpu} - $_[0]{'page-memory'}{cpu}) / $_[0]{'limit-none'}{cpu} } ],
-        [ 'kept for the connection, requests/s against the page', '>=', 0.99, [qw(connection page)],
-            sub { $_[0]{connection}{rate} / $_[0]{page}{rate} } ],
-        [ "the same, against a page of httpd's mod_auth_basic", '>=', 0.99, [qw(connection page-basic)],
-            sub { $_[0]{connection}{rate} / $_[0]{'page-basic'}{rate} } ],
-        [ 'session cookie, requests/s against the page', '>=', 0.93, [qw(cookie page)],
-            sub { $_[0]{cookie}{rate} / $_[0]{page}{rate} } ],
-        [ "401, requests/s against mod_auth_basic's", '>=', 0.98, [qw(401 401-basic)],
-            sub { $_[0]{401}{rate} / $_[0]{'401-basic'}{rate} } ],
-        [ 'Basic cached, requests/s against the page', '>=', 0.85, [qw(basic-cached page)],
-            sub { $_[0]{'basic-cached'}{rate} / $_[0]{page}{rate} } ],
-        [ 'keytab of 42 keys, CPU against 2 keys', '<=', 1.05, [qw(keys negotiate)],
-            sub { $_[0]{keys}{cpu} / $_[0]{negotiate}{cpu} } ],
-        [ 'two threads, tokens/s of GSSAPI alone against one', '>=', 1.7, [qw(limit-2 limit)],
-            sub { $_[0]{'limit-2'}{rate} / $_[0]{limit}{rate} } ],
-        [ 'the same, two processes', '>=', 1.7, [qw(limit-2-processes limit)],
-            sub { $_[0]{'limit-2-processes'}{rate} / $_[0]{limit}{rate} } ],
-        [ 'a kept identity, bytes a connection above the page (1,000)', '<=', 1024, [qw(idle-1000 idle-page-1000)],
-            sub { $_[0]{'idle-1000'}{memory} - $_[0]{'idle-page-1000'}{memory} } ],
-        [ 'a kept identity, bytes a connection above the page (10,000)', '<=', 1024, [qw(idle-10000 idle-page-10000)],
-            sub { $_[0]{'idle-10000'}{memory} - $_[0]{'idle-page-10000'}{memory} } ],
-        [ "the same, above a page of httpd's mod_auth_basic", '<=', 1024, [qw(idle-10000 idle-basic-10000)],
-            sub { $_[0]{'idle-10000'}{memory} - $_[0]{'idle-basic-10000'}{memory} } ],
+        (map { against_peer(@$_) }
+            [ 'Negotiate',                            'negotiate',        'negotiate-peer' ],
+            [ 'Negotiate, memory',                    'negotiate-memory', 'negotiate-peer' ],
+            [ "Negotiate, Debian's krb5.conf",        'stock',            'stock-peer' ],
+            [ 'Negotiate, keytab of 42 keys',         'keys',             'keys-peer' ],
+            [ 'Negotiate, both in one httpd',         'negotiate',        'negotiate-peer-beside' ],
+            [ 'Negotiate, memory, both in one httpd', 'negotiate-memory', 'negotiate-peer-beside' ]),
+        above_page('cost above the page, against GSSAPI alone', [qw(negotiate page)], [qw(limit)]),
+        above_page('the same, memory, no replay cache', [qw(negotiate-memory page-memory)], [qw(limit-none)]),
+        above_page('cost above the page, against GSSAPI alone within httpd', [qw(negotiate page)], [qw(bare page-open)]),
+        above_page('the same, memory, no replay cache', [qw(negotiate-memory page-memory)], [qw(bare-none page-open)]),
+        ratio('kept for the connection, requests/s against the page', 'rate', 'connection', 'page', '>=', 0.99),
+        ratio('the same, against the page in a section of its own', 'rate', 'connection', 'page-open', '>=', 0.99),
+        ratio("the same, against a page of httpd's mod_auth_basic", 'rate', 'connection', 'page-basic', '>=', 0.99),
+        ratio('session cookie, requests/s against the page', 'rate', 'cookie', 'page', '>=', 0.93),
+        ratio("the same, against a page of httpd's mod_auth_basic", 'rate', 'cookie', 'page-basic', '>=', 0.93),
+        ratio("401, requests/s against mod_auth_basic's", 'rate', '401', '401-basic', '>=', 0.98),
+        ratio('Basic cached, requests/s against the page', 'rate', 'basic-cached', 'page', '>=', 0.85),
+        ratio("httpd's own mod_auth_basic, its fastest, against the page", 'rate', 'page-basic', 'page', '>=', 0.85),
+        ratio('keytab of 42 keys, CPU against 2 keys', 'cpu', 'keys', 'negotiate', '<=', 1.05),
+        ratio('two threads, tokens/s of GSSAPI alone against one', 'rate', 'limit-2', 'limit', '>=', 1.7),
+        ratio('the same, two processes', 'rate', 'limit-2-processes', 'limit', '>=', 1.7),
+        (map { idle_above($_, 'page', 'the page'), idle_above($_, 'open', 'the page in a section of its own'),
+            idle_above($_, 'basic', "a page of httpd's mod_auth_basic") } 1000, 10_000),
     );
+}
+
+sub ratio {
+    my ($label, $what, $case, $other, $sign, $wanted) = @_;
+    return [ $label, $sign, $wanted, [ $case, $other ], sub { $_[0]{$case}{$what} / $_[0]{$other}{$what} } ];
+}
+
+sub against_peer {
+    my ($label, $case, $peer) = @_;
+    return (
+        ratio("$label, requests/s against mod_auth_gssapi", 'rate', $case, $peer, '>=', 2.0),
+        ratio('the same, server CPU', 'cpu', $case, $peer, '<=', 0.40),
+    );
+}
+
+# Of two pairs, a page and the same without: what is above. The loop alone has no page.
+sub above_page {
+    my ($label, $case, $limit) = @_;
+    my $above = sub { my ($v, $with, $without) = @_; return $v->{$with}{cpu} - ($without ? $v->{$without}{cpu} : 0) };
+    return [ $label, '<=', 1.20, [ @$case, @$limit ], sub { $above->($_[0], @$case) / $above->($_[0], @$limit) } ];
+}
+
+sub idle_above {
+    my ($n, $page, $label) = @_;
+    return [ "a kept identity, bytes a connection above $label (" . ($n == 1000 ? '1,000' : '10,000') . ')', '<=', 1024,
+        [ "idle-$n", "idle-$page-$n" ], sub { $_[0]{"idle-$n"}{memory} - $_[0]{"idle-$page-$n"}{memory} } ];
 }
 
 1;
