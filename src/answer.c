@@ -1,5 +1,7 @@
 /* From outcome to response: the only writer of headers. */
 
+#include <string.h>
+
 #include <apr_base64.h>
 #include <apr_strings.h>
 #include <http_core.h>
@@ -15,10 +17,13 @@ static const char *authenticate_header(const request_rec *r)
 
 static const char *with_token(const neg_attempt *a, neg_bytes token)
 {
-    apr_pool_t *p = neg_attempt_pool(a);
-    char *text = apr_palloc(p, (apr_size_t)apr_base64_encode_len((int)token.len));
-    apr_base64_encode_binary(text, token.data, (int)token.len);
-    return apr_pstrcat(p, neg_negotiate_name, " ", text, NULL);
+    apr_size_t name_len = strlen(neg_negotiate_name);
+    char *text = apr_palloc(neg_attempt_pool(a),
+                            name_len + 1 + (apr_size_t)apr_base64_encode_len((int)token.len));
+    memcpy(text, neg_negotiate_name, name_len);
+    text[name_len] = ' ';
+    apr_base64_encode_binary(text + name_len + 1, token.data, (int)token.len);
+    return text;
 }
 
 /* err_headers_out is sent with every status and survives internal redirects, where it is the same

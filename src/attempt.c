@@ -53,6 +53,16 @@ neg_attempt *neg_attempt_granted(request_rec *r)
     return a && a->identity ? a : NULL;
 }
 
+static neg_attempt *make(request_rec *root)
+{
+    neg_attempt *a = apr_pcalloc(root->pool, sizeof(*a));
+    a->r = root;
+    a->exchange = apr_pcalloc(root->pool, sizeof(*a->exchange));
+    a->exchange->root = root;
+    ap_set_module_config(root->request_config, &auth_negotiate_module, a);
+    return a;
+}
+
 /* The root keeps the exchange, with an empty attempt where it is not protected itself. */
 neg_exchange *neg_attempt_exchange(request_rec *r)
 {
@@ -60,14 +70,8 @@ neg_exchange *neg_attempt_exchange(request_rec *r)
     neg_attempt *a;
     while (parent_of(root))
         root = parent_of(root);
-    if (!(a = attempt_at(root))) {
-        a = apr_pcalloc(root->pool, sizeof(*a));
-        a->r = root;
-        a->exchange = apr_pcalloc(root->pool, sizeof(*a->exchange));
-        a->exchange->root = root;
-        ap_set_module_config(root->request_config, &auth_negotiate_module, a);
-    }
-    return a->exchange;
+    a = attempt_at(root);
+    return a ? a->exchange : make(root)->exchange;
 }
 
 /* The protection space (RFC 9110 section 11.5): scheme and server as they are configured, not as
@@ -80,22 +84,29 @@ static const char *space_of(request_rec *r, apr_pool_t *p)
                        name ? name : "", NULL);
 }
 
-neg_attempt *neg_attempt_create(request_rec *r)
+static neg_attempt *fill(neg_attempt *a, request_rec *r, neg_exchange *exchange)
 {
-    neg_exchange *exchange = neg_attempt_exchange(r);
-    apr_pool_t *p = exchange->root->pool;
-    neg_attempt *a = apr_pcalloc(p, sizeof(*a));
     a->r = r;
     a->exchange = exchange;
     a->conf = neg_config_of(r);
     a->server = neg_config_server(r->server);
-    a->space = space_of(r, p);
+    a->space = space_of(r, exchange->root->pool);
     return a;
+}
+
+neg_attempt *neg_attempt_create(request_rec *r)
+{
+    neg_exchange *exchange = neg_attempt_exchange(r);
+    return fill(apr_pcalloc(exchange->root->pool, sizeof(neg_attempt)), r, exchange);
 }
 
 neg_attempt *neg_attempt_begin(request_rec *r)
 {
-    neg_attempt *a = neg_attempt_create(r);
+    neg_exchange *exchange = neg_attempt_exchange(r);
+    neg_attempt *a = attempt_at(r);
+    if (a && !a->conf) /* the root's, still empty */
+        return fill(a, r, exchange);
+    a = neg_attempt_create(r);
     ap_set_module_config(r->request_config, &auth_negotiate_module, a);
     return a;
 }

@@ -1,14 +1,12 @@
 /*
  * The limit: what GSSAPI alone takes for a token.
  *
- *   accept [-n tokens] [-t threads | -p processes] [-k keytab] [-r rcache] [-a acceptor] [-i]
+ *   accept [-n tokens] [-t threads | -p processes] [-k keytab] [-r rcache] [-a acceptor]
  *
  * The credential is acquired once per thread, and a krb5 context is kept (see token.c), so that
- * krb5.conf stays parsed.  Tokens are made before the clock starts.  Prints
- * name=value pairs: cpu (microseconds of a processor for a token) and rate (tokens per second).
- * What threads lose against processes is what they wait for each other.  With -i a thread rests
- * between two tokens, as a server's does between two requests of one client: what follows a rest
- * is slower, since the processor has done something else.
+ * krb5.conf stays parsed.  Tokens are made before the clock starts.  Prints name=value pairs: cpu
+ * (microseconds of a processor for a token) and rate (tokens per second).  What threads lose against
+ * processes is what they wait for each other.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -23,7 +21,7 @@
 #include "token.h"
 
 static const char *keytab, *rcache, *acceptor = "HTTP";
-static int tokens_each = 1000, rests;
+static int tokens_each = 1000;
 
 typedef struct {
     gss_buffer_desc *tokens;
@@ -42,15 +40,6 @@ static void accept_token(gss_cred_id_t cred, gss_buffer_t token)
     gss_release_buffer(&minor, &reply);
 }
 
-/* As long as a client takes to send its next request.  @return what the rest itself has cost */
-static double rest(void)
-{
-    const struct timespec length = {0, 30000};
-    double before = bench_clock(CLOCK_THREAD_CPUTIME_ID);
-    nanosleep(&length, NULL);
-    return bench_clock(CLOCK_THREAD_CPUTIME_ID) - before;
-}
-
 static void *work(void *data)
 {
     worker *w = data;
@@ -61,11 +50,8 @@ static void *work(void *data)
         bench_die("no acceptor credential: look at the keytab");
     pthread_barrier_wait(w->start);
     before = bench_clock(CLOCK_THREAD_CPUTIME_ID);
-    for (int i = 0; i < tokens_each; i++) {
-        if (rests)
-            before += rest();
+    for (int i = 0; i < tokens_each; i++)
         accept_token(cred, &w->tokens[i]);
-    }
     w->cpu = bench_clock(CLOCK_THREAD_CPUTIME_ID) - before;
     gss_release_cred(&minor, &cred);
     return NULL;
@@ -141,7 +127,7 @@ static void measure(int count, int as_processes)
 int main(int argc, char **argv)
 {
     int option, count = 1, as_processes = 0;
-    while ((option = getopt(argc, argv, "n:t:p:k:r:a:i")) != -1) {
+    while ((option = getopt(argc, argv, "n:t:p:k:r:a:")) != -1) {
         switch (option) {
         case 'n':
             tokens_each = atoi(optarg);
@@ -160,12 +146,9 @@ int main(int argc, char **argv)
         case 'a':
             acceptor = optarg;
             break;
-        case 'i':
-            rests = 1;
-            break;
         default:
             bench_die("usage: accept [-n tokens] [-t threads | -p processes] [-k keytab] [-r rcache] "
-                      "[-a acceptor] [-i]");
+                      "[-a acceptor]");
         }
     }
     bench_client_init("HTTP@localhost");

@@ -87,7 +87,7 @@ sub reached {
         my $count = (sort { $a <=> $b } map { scalar @{ $report->{rounds}{$_} } } @$needs)[0];
         my $is = median(map { my $i = $_; $ratio->({ map { $_ => $report->{rounds}{$_}[$i] } @$needs }) } 0 .. $count - 1);
         my $good = $sign eq '>=' ? $is >= $wanted : $is <= $wanted;
-        $text .= sprintf "%-68s %7.2f  goal %s %-7s %s\n", $label, $is, $sign, $wanted, $good ? 'reached' : 'missed';
+        $text .= sprintf "%-75s %8.2f  goal %s %-7s %s\n", $label, $is, $sign, $wanted, $good ? 'reached' : 'missed';
     }
     return $text;
 }
