@@ -108,7 +108,7 @@ ProxyPass "/hop/" "http://localhost:$port/kept/"
 CONF
 
 # As Debian does it, in the order of the alphabet: mod_proxy comes after this module.
-move_to_top($front->dir . '/httpd.conf', qr/^LoadModule auth_negotiate_module .*\n/m);
+move_to_top($front->dir . '/httpd.conf', qr/^ *LoadModule auth_negotiate_module .*\n/m);
 $front->start;
 
 plan tests => $has_h2 ? 73 : 54;
