@@ -109,8 +109,8 @@ static const char *decode_groups(const char *text, unsigned char **to)
 
     for (; is_digit(text[0]) && is_digit(text[1]) && is_digit(text[2]) && is_digit(text[3]);
          text += 4) {
-        unsigned int bits = bits_of(text[0]) << 18 | bits_of(text[1]) << 12 | bits_of(text[2]) << 6 |
-                            bits_of(text[3]);
+        unsigned int bits = bits_of(text[0]) << 18 | bits_of(text[1]) << 12 |
+                            bits_of(text[2]) << 6 | bits_of(text[3]);
 
         *out++ = (unsigned char)(bits >> 16);
         *out++ = (unsigned char)(bits >> 8);

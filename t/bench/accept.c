@@ -5,8 +5,8 @@
  *
  * The credential is acquired once per thread, and a krb5 context is kept (see token.c), so that
  * krb5.conf stays parsed.  Tokens are made before the clock starts.  Prints name=value pairs: cpu
- * (microseconds of a processor for a token) and rate (tokens per second).  What threads lose against
- * processes is what they wait for each other.
+ * (microseconds of a processor for a token) and rate (tokens per second).  What threads lose
+ * against processes is what they wait for each other.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -147,8 +147,9 @@ int main(int argc, char **argv)
             acceptor = optarg;
             break;
         default:
-            bench_die("usage: accept [-n tokens] [-t threads | -p processes] [-k keytab] [-r rcache] "
-                      "[-a acceptor]");
+            bench_die(
+                "usage: accept [-n tokens] [-t threads | -p processes] [-k keytab] [-r rcache] "
+                "[-a acceptor]");
         }
     }
     bench_client_init("HTTP@localhost");

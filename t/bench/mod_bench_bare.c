@@ -57,7 +57,8 @@ static int accept_token(request_rec *r, const bare_conf *conf, const char *text)
     major = bench_accept(mine, &token, &reply, &minor);
     if (major != GSS_S_COMPLETE)
         return HTTP_INTERNAL_SERVER_ERROR;
-    encoded = apr_palloc(r->pool, strlen(scheme) + (size_t)apr_base64_encode_len((int)reply.length));
+    encoded =
+        apr_palloc(r->pool, strlen(scheme) + (size_t)apr_base64_encode_len((int)reply.length));
     apr_base64_encode(apr_cpystrn(encoded, scheme, strlen(scheme) + 1), reply.value,
                       (int)reply.length);
     apr_table_setn(r->headers_out, "WWW-Authenticate", encoded);

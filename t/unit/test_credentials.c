@@ -126,8 +126,13 @@ static void decodes_what_apr_encodes(void **state)
 
     (void)state;
     for (value = 0; value < 65536; value++) {
-        unsigned char bytes[7] = {(unsigned char)value, (unsigned char)(value >> 8), 0xa5, 0,
-                                  (unsigned char)value, 0x5a, (unsigned char)(value >> 8)};
+        unsigned char bytes[7] = {(unsigned char)value,
+                                  (unsigned char)(value >> 8),
+                                  0xa5,
+                                  0,
+                                  (unsigned char)value,
+                                  0x5a,
+                                  (unsigned char)(value >> 8)};
 
         for (len = 1; len <= 7; len += 1 + (value & 1)) {
             char text[16];
