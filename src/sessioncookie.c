@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include <apr_base64.h>
-#include <apr_hash.h>
 #include <apr_strings.h>
 #include <http_ssl.h>
 #include <openssl/rand.h>
@@ -26,17 +25,24 @@ static int is_secure(const neg_attempt *a, const neg_cookie_rule *rule)
     return rule->secure || ap_ssl_conn_is_ssl(a->r->connection);
 }
 
-/* One for each protection space, so that those of one server do not replace each other.  That a
- * cookie is for a space is sealed: here a hash that anybody can meet is enough. */
+/* FNV-1a.  Which space a cookie is for is sealed in it: its name has to differ, no more. */
+static apr_uint32_t hash(const char *text)
+{
+    apr_uint32_t value = 2166136261u;
+    for (; *text; text++)
+        value = (value ^ (unsigned char)*text) * 16777619u;
+    return value;
+}
+
+/* One for each protection space, so that those of one server do not replace each other. */
 static const char *make_name(const neg_attempt *a)
 {
     neg_cookie_rule rule = neg_config_cookie(a->conf);
-    apr_ssize_t len = APR_HASH_KEY_STRING;
     int host_alone = is_secure(a, &rule) && !rule.domain && strcmp(rule.path, "/") == 0;
     if (rule.name)
         return rule.name;
     return apr_psprintf(neg_attempt_pool(a), "%s" NEG_COOKIE_PREFIX "%08x",
-                        host_alone ? NEG_COOKIE_HOST : "", apr_hashfunc_default(a->space, &len));
+                        host_alone ? NEG_COOKIE_HOST : "", hash(a->space));
 }
 
 const char *neg_session_cookie_name(neg_attempt *a)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include <openssl/crypto.h>
 
 /* ---- the credentials line ------------------------------------------------------------------ */
 
@@ -145,6 +146,7 @@ const char *neg_token_decode(apr_pool_t *p, const char *token68, neg_bytes *out)
     end = decode_groups(token68, &to);
     error = check_end(end);
     if (error) {
+        OPENSSL_cleanse(data, (apr_size_t)(to - data)); /* the beginning of a password, or a key */
         return error;
     }
     if (*end != '\0') {

@@ -3,7 +3,7 @@
  * answer's token in its header, and nothing else: no policy, no replay table, no user.  For a table
  * of figures alone.
  *
- *   BenchBare keytab [rcache]      in a <Location>
+ *   BenchBare keytab [rcache]      in one <Location> of a server
  *
  * What it takes beyond t/bench/accept is httpd's: a longer request and answer, and a processor
  * whose caches hold more than one loop.
@@ -26,7 +26,7 @@ typedef struct {
 } bare_conf;
 
 static krb5_context kept;                /* so that krb5.conf stays parsed */
-static _Thread_local gss_cred_id_t mine; /* of the one location that has BenchBare */
+static _Thread_local gss_cred_id_t mine; /* the server has one BenchBare */
 
 static void *create_conf(apr_pool_t *p, char *where)
 {
@@ -55,8 +55,10 @@ static int accept_token(request_rec *r, const bare_conf *conf, const char *text)
     token.value = apr_palloc(r->pool, (apr_size_t)apr_base64_decode_len(text));
     token.length = (size_t)apr_base64_decode(token.value, text);
     major = bench_accept(mine, &token, &reply, &minor);
-    if (major != GSS_S_COMPLETE)
+    if (major != GSS_S_COMPLETE) {
+        gss_release_buffer(&minor, &reply);
         return HTTP_INTERNAL_SERVER_ERROR;
+    }
     encoded =
         apr_palloc(r->pool, strlen(scheme) + (size_t)apr_base64_encode_len((int)reply.length));
     apr_base64_encode(apr_cpystrn(encoded, scheme, strlen(scheme) + 1), reply.value,
@@ -70,7 +72,9 @@ static int fixups(request_rec *r)
 {
     const bare_conf *conf = ap_get_module_config(r->per_dir_config, &bench_bare_module);
     const char *line = conf->keytab ? apr_table_get(r->headers_in, "Authorization") : NULL;
-    return line ? accept_token(r, conf, line + strlen(scheme)) : DECLINED;
+    if (!line || strncmp(line, scheme, strlen(scheme)) != 0)
+        return DECLINED;
+    return accept_token(r, conf, line + strlen(scheme));
 }
 
 static void child_init(apr_pool_t *p, server_rec *s)

@@ -135,10 +135,10 @@ sub open_page {
     return { name => $name, label => $label, path => $path, open => 1, conf => $conf, %more };
 }
 
-# A page to which GSSAPI alone is added: t/bench/mod_bench_bare.c.
+# A page to which GSSAPI alone is added: t/bench/mod_bench_bare.c, which has one credential.
 sub bare {
     my ($name, $label, $rcache, %more) = @_;
-    return open_page($name, $label, $name, "BenchBare \"\@keytab\@\" $rcache", %more);
+    return open_page($name, $label, $name, "BenchBare \"\@keytab\@\" $rcache", server => $name, %more);
 }
 
 sub groups {
@@ -226,27 +226,27 @@ TLS
 sub goals {
     return (
         (map { against_peer(@$_) }
-            [ 'Negotiate',                            'negotiate',        'negotiate-peer' ],
-            [ 'Negotiate, memory',                    'negotiate-memory', 'negotiate-peer' ],
-            [ "Negotiate, Debian's krb5.conf",        'stock',            'stock-peer' ],
-            [ 'Negotiate, keytab of 42 keys',         'keys',             'keys-peer' ],
-            [ 'Negotiate, both in one httpd',         'negotiate',        'negotiate-peer-beside' ],
-            [ 'Negotiate, memory, both in one httpd', 'negotiate-memory', 'negotiate-peer-beside' ]),
-        above_page('cost above the page, against GSSAPI alone', [qw(negotiate page)], [qw(limit)]),
-        above_page('the same, memory, no replay cache', [qw(negotiate-memory page-memory)], [qw(limit-none)]),
-        above_page('cost above the page, against GSSAPI alone within httpd', [qw(negotiate page)], [qw(bare page-open)]),
-        above_page('the same, memory, no replay cache', [qw(negotiate-memory page-memory)], [qw(bare-none page-open)]),
-        ratio('kept for the connection, requests/s against the page', 'rate', 'connection', 'page', '>=', 0.99),
-        ratio('the same, against the page in a section of its own', 'rate', 'connection', 'page-open', '>=', 0.99),
-        ratio("the same, against a page of httpd's mod_auth_basic", 'rate', 'connection', 'page-basic', '>=', 0.99),
-        ratio('session cookie, requests/s against the page', 'rate', 'cookie', 'page', '>=', 0.93),
-        ratio("the same, against a page of httpd's mod_auth_basic", 'rate', 'cookie', 'page-basic', '>=', 0.93),
-        ratio("401, requests/s against mod_auth_basic's", 'rate', '401', '401-basic', '>=', 0.98),
-        ratio('Basic cached, requests/s against the page', 'rate', 'basic-cached', 'page', '>=', 0.85),
-        ratio("httpd's own mod_auth_basic, its fastest, against the page", 'rate', 'page-basic', 'page', '>=', 0.85),
-        ratio('keytab of 42 keys, CPU against 2 keys', 'cpu', 'keys', 'negotiate', '<=', 1.05),
-        ratio('two threads, tokens/s of GSSAPI alone against one', 'rate', 'limit-2', 'limit', '>=', 1.7),
-        ratio('the same, two processes', 'rate', 'limit-2-processes', 'limit', '>=', 1.7),
+            [ 'Negotiate',                               'negotiate',        'negotiate-peer' ],
+            [ 'Negotiate, memory',                       'negotiate-memory', 'negotiate-peer' ],
+            [ "Negotiate, Debian's krb5.conf",           'stock',            'stock-peer' ],
+            [ 'Negotiate, keytab of 42 keys',            'keys',             'keys-peer' ],
+            [ 'Negotiate, both in one httpd',            'negotiate',        'negotiate-peer-beside' ],
+            [ 'Negotiate, memory, both in one httpd',    'negotiate-memory', 'negotiate-peer-beside' ]),
+        above_page('Negotiate above the page: CPU / GSSAPI alone', [qw(negotiate page)], [qw(limit)]),
+        above_page('Negotiate, memory, above the page: CPU / GSSAPI alone without cache', [qw(negotiate-memory page-memory)], [qw(limit-none)]),
+        above_page('Negotiate above the page: CPU / GSSAPI alone within httpd', [qw(negotiate page)], [qw(bare page-open)]),
+        above_page('Negotiate, memory, above the page: CPU / the same without cache', [qw(negotiate-memory page-memory)], [qw(bare-none page-open)]),
+        ratio('kept for the connection: requests/s / page', 'rate', 'connection', 'page', '>=', 0.99),
+        ratio('kept for the connection: requests/s / page in a section', 'rate', 'connection', 'page-open', '>=', 0.99),
+        ratio("kept for the connection: requests/s / mod_auth_basic's page", 'rate', 'connection', 'page-basic', '>=', 0.99),
+        ratio('session cookie: requests/s / page', 'rate', 'cookie', 'page', '>=', 0.93),
+        ratio("session cookie: requests/s / mod_auth_basic's page", 'rate', 'cookie', 'page-basic', '>=', 0.93),
+        ratio("401: requests/s / mod_auth_basic's 401", 'rate', '401', '401-basic', '>=', 0.98),
+        ratio('Basic cached: requests/s / page', 'rate', 'basic-cached', 'page', '>=', 0.85),
+        ratio("mod_auth_basic's page, its fastest: requests/s / page", 'rate', 'page-basic', 'page', '>=', 0.85),
+        ratio('keytab of 42 keys: CPU / 2 keys', 'cpu', 'keys', 'negotiate', '<=', 1.05),
+        ratio('GSSAPI alone, two threads: tokens/s / one', 'rate', 'limit-2', 'limit', '>=', 1.7),
+        ratio('GSSAPI alone, two processes: tokens/s / one', 'rate', 'limit-2-processes', 'limit', '>=', 1.7),
         (map { idle_above($_, '', 'the page'), idle_above($_, '-trim', 'the page, MaxMemFree 8') } 1000, 10_000),
     );
 }
@@ -259,8 +259,8 @@ sub ratio {
 sub against_peer {
     my ($label, $case, $peer) = @_;
     return (
-        ratio("$label, requests/s against mod_auth_gssapi", 'rate', $case, $peer, '>=', 2.0),
-        ratio('the same, server CPU', 'cpu', $case, $peer, '<=', 0.40),
+        ratio("$label: requests/s / mod_auth_gssapi", 'rate', $case, $peer, '>=', 2.0),
+        ratio("$label: CPU / mod_auth_gssapi", 'cpu', $case, $peer, '<=', 0.40),
     );
 }
 
@@ -274,7 +274,7 @@ sub above_page {
 sub idle_above {
     my ($n, $how, $label) = @_;
     my ($case, $page) = ("idle$how-$n", "idle-page$how-$n");
-    return [ "a kept identity, $n of them, bytes above $label", '<=', 1024, [ $case, $page ],
+    return [ "$n kept identities: bytes each above $label", '<=', 1024, [ $case, $page ],
         sub { $_[0]{$case}{memory} - $_[0]{$page}{memory} } ];
 }
 

@@ -53,13 +53,13 @@ sub kernel { return output('uname', '-r') =~ /^(\d+(?:\.\d+)*)/ ? $1 : 'unknown'
 
 sub table {
     my ($report) = @_;
-    my $text = sprintf "%-58s %9s %7s %7s %7s %9s\n", '', 'req/s', 'p50', 'p99', 'CPU', 'instr.';
-    $text .= sprintf "%-58s %9s %7s %7s %7s %9s\n", '', '', 'us', 'us', 'us', 'thousand';
+    my $text = sprintf "%-68s %9s %7s %7s %7s %9s\n", '', 'req/s', 'p50', 'p99', 'CPU', 'instr.';
+    $text .= sprintf "%-68s %9s %7s %7s %7s %9s\n", '', '', 'us', 'us', 'us', 'thousand';
     for my $case (@{ $report->{cases} }) {
         next if !$report->{rounds}{ $case->{name} } || $case->{idle} || $case->{growth};
         my %v = map { $_ => figure($report, $case->{name}, $_) } qw(rate p50 p99 cpu instructions);
         $v{instructions} /= 1000 if $v{instructions};
-        $text .= sprintf "%-58s %9s %7s %7s %7s %9s\n", $case->{label},
+        $text .= sprintf "%-68s %9s %7s %7s %7s %9s\n", $case->{label},
           map { defined $v{$_} ? sprintf('%.0f', $v{$_}) : '' } qw(rate p50 p99 cpu instructions);
     }
     return $text;
@@ -72,12 +72,13 @@ sub memory {
         next if !$case->{idle} && !$case->{growth};
         my $memory = figure($report, $case->{name}, 'memory');
         next if !defined $memory;
-        $text .= sprintf "%-58s %9.0f bytes%s\n", $case->{label}, $memory,
+        $text .= sprintf "%-68s %9.0f bytes%s\n", $case->{label}, $memory,
           $case->{idle} ? ' a connection' : " after $case->{growth} requests";
     }
     return $text;
 }
 
+# The median of the rounds' ratios, and between which two they lie.
 sub reached {
     my ($report) = @_;
     my $text = '';
@@ -85,12 +86,15 @@ sub reached {
         my ($label, $sign, $wanted, $needs, $ratio) = @$goal;
         next if grep { !@{ $report->{rounds}{$_} || [] } } @$needs;
         my $count = (sort { $a <=> $b } map { scalar @{ $report->{rounds}{$_} } } @$needs)[0];
-        my $is = median(map { my $i = $_; $ratio->({ map { $_ => $report->{rounds}{$_}[$i] } @$needs }) } 0 .. $count - 1);
-        my $good = $sign eq '>=' ? $is >= $wanted : $is <= $wanted;
-        $text .= sprintf "%-75s %8.2f  goal %s %-7s %s\n", $label, $is, $sign, $wanted, $good ? 'reached' : 'missed';
+        my @is = sort { $a <=> $b } map { my $i = $_; $ratio->({ map { $_ => $report->{rounds}{$_}[$i] } @$needs }) } 0 .. $count - 1;
+        my $good = $sign eq '>=' ? median(@is) >= $wanted : median(@is) <= $wanted;
+        $text .= sprintf "%-70s %5s %13s  goal %s %-5s %s\n", $label, short(median(@is)),
+          @is > 1 ? '(' . short($is[0]) . '-' . short($is[-1]) . ')' : '', $sign, $wanted, $good ? 'reached' : 'missed';
     }
     return $text;
 }
+
+sub short { my ($number) = @_; return sprintf $number < 100 ? '%.2f' : '%.0f', $number }
 
 sub left_out {
     my ($report) = @_;
