@@ -312,7 +312,7 @@ for my $case ([ 'a ticket of another user is of no use', sub { system 'cp', $mal
     is $r->status, 502, $what;
     is $r->env->{NEGOTIATE_ERROR}, 'backend-ticket', '... backend-ticket';
     undef $http;
-    wait_until(sub { !glob stage_dir() . '/delegated/*' }, 10);
+    wait_until(sub { !(my @left = glob stage_dir() . '/delegated/*') }, 10);
 }
 
 {
