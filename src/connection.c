@@ -130,16 +130,23 @@ int neg_conn_can_continue(const request_rec *r)
     return neg_conn_can_hold(r) && stays_open(r);
 }
 
-/* What proxies write into a request; docs/proxies.md lists them. */
-static int is_trace(const char *header)
+/* What proxies write into a request; docs/proxies.md lists it. */
+static const char *const traces[] = {"Via",         "Forwarded", "X-Real-IP",
+                                     "X-Client-IP", "CDN-Loop",  "Proxy-Connection"};
+static const char traces_prefix[] = "X-Forwarded-";
+
+/* A table finds a name at once, but not the beginning of one. */
+static int has_trace(const apr_table_t *headers)
 {
-    static const char *const traces[] = {"Via",         "Forwarded", "X-Real-IP",
-                                         "X-Client-IP", "CDN-Loop",  "Proxy-Connection"};
-    static const char prefix[] = "X-Forwarded-";
+    const apr_array_header_t *all = apr_table_elts(headers);
     for (size_t i = 0; i < sizeof(traces) / sizeof(*traces); i++)
-        if (strcasecmp(header, traces[i]) == 0)
+        if (apr_table_get(headers, traces[i]))
             return 1;
-    return strncasecmp(header, prefix, sizeof(prefix) - 1) == 0;
+    for (int i = 0; i < all->nelts; i++)
+        if (strncasecmp(APR_ARRAY_IDX(all, i, apr_table_entry_t).key, traces_prefix,
+                        sizeof(traces_prefix) - 1) == 0)
+            return 1;
+    return 0;
 }
 
 /*
@@ -149,11 +156,7 @@ static int is_trace(const char *header)
  */
 int neg_conn_is_direct(const request_rec *r)
 {
-    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
-    for (int i = 0; i < headers->nelts; i++)
-        if (is_trace(APR_ARRAY_IDX(headers, i, apr_table_entry_t).key))
-            return 0;
-    return r->useragent_addr == r->connection->client_addr &&
+    return !has_trace(r->headers_in) && r->useragent_addr == r->connection->client_addr &&
            strcmp(r->useragent_ip, r->connection->client_ip) == 0;
 }
 
