@@ -31,6 +31,7 @@ sub cases {
     my @first = (-t => 'first');
     my @cases = (
         { name => 'page', label => 'unprotected page', path => 'plain', instructions => 1 },
+        { name => 'page-without', label => 'unprotected page, this module not loaded', path => 'plain', server => 'alone', instructions => 1 },
         open_page('page-open', 'unprotected page, in a section of its own', 'open', '', instructions => 1),
         { name => 'page-trim', label => 'unprotected page, MaxMemFree 8', path => 'plain', instructions => 1, @TRIM },
         httpds('page-basic', "page of httpd's mod_auth_basic", load => [ -H => $BASIC ], instructions => 1),
@@ -188,10 +189,12 @@ sub idle {
 
 # --- httpd's configuration -------------------------------------------------------
 
+# Of the others the sections alone, open to all: httpd compares a URL with each, so that every server has as many.
 sub conf {
-    my ($modules, $port, $cases) = @_;
+    my ($modules, $port, $cases, $others) = @_;
     my %seen;
     my @own   = grep { defined $_->{conf} && !$seen{ $_->{path} }++ } @$cases;
+    push @own, map { { %$_, open => 1, conf => '' } } grep { defined $_->{conf} && !$seen{ $_->{path} }++ } @{ $others || [] };
     my $pages = join '', map { "Alias \"/$_/\" \"\@documentroot\@/\"\n" } 'plain', map { $_->{path} } @own;
     my %host  = map { $_->{port} => $_ } grep { $_->{server_conf} && $_->{port} } @$cases;
     my $whole = join '', map { "$_->{server_conf}\n" =~ s/%runtime%/$port->{runtime}/r } grep { $_->{server_conf} && !$_->{port} } @$cases;
