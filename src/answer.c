@@ -1,12 +1,10 @@
 /* From outcome to response: the only writer of headers. */
 
-#include <string.h>
-
-#include <apr_base64.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_protocol.h>
 
+#include "credentials.h"
 #include "negotiate.h"
 #include "token.h"
 
@@ -15,24 +13,14 @@ static const char *authenticate_header(const request_rec *r)
     return r->proxyreq == PROXYREQ_PROXY ? "Proxy-Authenticate" : "WWW-Authenticate";
 }
 
-static const char *with_token(const neg_attempt *a, neg_bytes token)
-{
-    apr_size_t name_len = strlen(neg_negotiate_name);
-    char *text = apr_palloc(neg_attempt_pool(a),
-                            name_len + 1 + (apr_size_t)apr_base64_encode_len((int)token.len));
-    memcpy(text, neg_negotiate_name, name_len);
-    text[name_len] = ' ';
-    apr_base64_encode_binary(text + name_len + 1, token.data, (int)token.len);
-    return text;
-}
-
 /* err_headers_out is sent with every status and survives internal redirects, where it is the same
  * table: what an earlier attempt of this request wrote is replaced, not repeated. */
 static void send_token(const neg_attempt *a, request_rec *r)
 {
     if (a->exchange->reply.len)
-        apr_table_setn(r->err_headers_out, authenticate_header(r),
-                       with_token(a, a->exchange->reply));
+        apr_table_setn(
+            r->err_headers_out, authenticate_header(r),
+            neg_credentials_text(neg_attempt_pool(a), neg_negotiate_name, a->exchange->reply));
 }
 
 /* ---- Challenges ---- */
@@ -44,7 +32,9 @@ static void send_token(const neg_attempt *a, request_rec *r)
  */
 static const char *rejection(const neg_attempt *a)
 {
-    return with_token(a, a->exchange->reply.len ? a->exchange->reply : neg_token_spnego_reject);
+    return neg_credentials_text(neg_attempt_pool(a), neg_negotiate_name,
+                                a->exchange->reply.len ? a->exchange->reply
+                                                       : neg_token_spnego_reject);
 }
 
 static int is_offered_another(const neg_attempt *a, const neg_scheme *failed)

@@ -53,7 +53,7 @@ neg_attempt *neg_attempt_granted(request_rec *r)
     return a && a->identity ? a : NULL;
 }
 
-static neg_attempt *make(request_rec *root)
+static neg_attempt *make_root(request_rec *root)
 {
     neg_attempt *a = apr_pcalloc(root->pool, sizeof(*a));
     a->r = root;
@@ -71,7 +71,7 @@ neg_exchange *neg_attempt_exchange(request_rec *r)
     while (parent_of(root))
         root = parent_of(root);
     a = attempt_at(root);
-    return a ? a->exchange : make(root)->exchange;
+    return a ? a->exchange : make_root(root)->exchange;
 }
 
 /* The protection space (RFC 9110 section 11.5): scheme and server as they are configured, not as
@@ -104,11 +104,10 @@ neg_attempt *neg_attempt_begin(request_rec *r)
 {
     neg_exchange *exchange = neg_attempt_exchange(r);
     neg_attempt *a = attempt_at(r);
-    if (a && !a->conf) /* the root's, still empty */
-        return fill(a, r, exchange);
-    a = neg_attempt_create(r);
+    if (!a || a->conf) /* else it is the root's, still empty */
+        a = apr_pcalloc(exchange->root->pool, sizeof(*a));
     ap_set_module_config(r->request_config, &auth_negotiate_module, a);
-    return a;
+    return fill(a, r, exchange);
 }
 
 neg_outcome neg_attempt_refuse(neg_attempt *a, neg_cause cause, const char *text)

@@ -1,6 +1,5 @@
 /* Negotiate towards a backend, as the user: AuthNegotiateProxyService. */
 
-#include <apr_base64.h>
 #include <apr_strings.h>
 #include <apr_uri.h>
 #include <http_core.h>
@@ -199,14 +198,6 @@ static const char *begin_exchange(neg_backend *b, neg_bytes *token)
     return why;
 }
 
-static const char *credentials_of(const neg_backend *b, neg_bytes token)
-{
-    apr_pool_t *p = b->attempt->r->pool;
-    char *text = apr_palloc(p, (apr_size_t)apr_base64_encode_len((int)token.len));
-    apr_base64_encode_binary(text, token.data, (int)token.len);
-    return apr_pstrcat(p, neg_negotiate_name, " ", text, NULL);
-}
-
 const char *neg_backend_authorization(neg_backend *b, const neg_backend_target *to)
 {
     neg_attempt *a = b->attempt;
@@ -218,7 +209,7 @@ const char *neg_backend_authorization(neg_backend *b, const neg_backend_target *
     b->worker = a->server->workers ? neg_worker_get(a->server->workers) : NULL;
     why = b->worker ? begin_exchange(b, &token) : "krb5 cannot be set up in this process";
     if (!why)
-        return credentials_of(b, token);
+        return neg_credentials_text(a->r->pool, neg_negotiate_name, token);
     b->initiator = NULL;
     neg_attempt_refuse(a, NEG_CAUSE_BACKEND_TICKET, why);
     return NULL;

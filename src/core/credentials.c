@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <apr_base64.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 
@@ -39,6 +40,17 @@ const char *neg_credentials_parse(apr_pool_t *p, const char *line, neg_credentia
     out->token68 = *token68_end ? apr_pstrmemdup(p, token68, (apr_size_t)(token68_end - token68))
                                 : token68; /* as usual: no copy of what may be long */
     return NULL;
+}
+
+const char *neg_credentials_text(apr_pool_t *p, const char *scheme, neg_bytes token)
+{
+    apr_size_t len = strlen(scheme);
+    char *text = apr_palloc(p, len + 1 + (apr_size_t)apr_base64_encode_len((int)token.len));
+
+    memcpy(text, scheme, len);
+    text[len] = ' ';
+    apr_base64_encode_binary(text + len + 1, token.data, (int)token.len);
+    return text;
 }
 
 /* ---- base64 -------------------------------------------------------------------------------- */

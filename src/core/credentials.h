@@ -33,4 +33,10 @@ const char *neg_credentials_parse(apr_pool_t *p, const char *line, neg_credentia
  */
 const char *neg_token_decode(apr_pool_t *p, const char *token68, neg_bytes *out);
 
+/**
+ * Writes a scheme and a token, as credentials and challenges have them.
+ * @param p owns the text
+ */
+const char *neg_credentials_text(apr_pool_t *p, const char *scheme, neg_bytes token);
+
 #endif

@@ -5,7 +5,6 @@
 #include <gssapi/gssapi_krb5.h>
 
 #include "gss.h"
-#include "signals.h"
 
 struct neg_initiator {
     apr_pool_t *pool;
@@ -74,8 +73,8 @@ static OM_uint32 step(neg_initiator *i, OM_uint32 *minor, neg_bytes in, neg_byte
     return major;
 }
 
-static const char *begin(apr_pool_t *p, const char *ccache, const char *principal,
-                         const char *service, neg_initiator **initiator, neg_bytes *token)
+const char *neg_initiator_begin(apr_pool_t *p, const char *ccache, const char *principal,
+                                const char *service, neg_initiator **initiator, neg_bytes *token)
 {
     neg_initiator *i = apr_pcalloc(p, sizeof(*i));
     const neg_bytes nothing = {NULL, 0};
@@ -102,17 +101,6 @@ static const char *begin(apr_pool_t *p, const char *ccache, const char *principa
         return "GSSAPI would take the backend without a proof of who it is";
     *initiator = i;
     return NULL;
-}
-
-const char *neg_initiator_begin(apr_pool_t *p, const char *ccache, const char *principal,
-                                const char *service, neg_initiator **initiator, neg_bytes *token)
-{
-    sigset_t before;
-    const char *why;
-    neg_signals_hold(&before);
-    why = begin(p, ccache, principal, service, initiator, token);
-    neg_signals_release(&before);
-    return why;
 }
 
 /* The last check of all: as whom this exchange was. */

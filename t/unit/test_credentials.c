@@ -82,6 +82,18 @@ static void refuses_lines_of_another_form(void **state)
     refuses_line("Negotiate realm=\"b\"", "more than");
 }
 
+static void writes_what_it_reads(void **state)
+{
+    const char *line = neg_credentials_text(pool, "Negotiate", BYTES("foob"));
+    neg_credentials credentials;
+
+    (void)state;
+    assert_string_equal(line, "Negotiate Zm9vYg==");
+    assert_null(neg_credentials_parse(pool, line, &credentials));
+    assert_string_equal(credentials.token68, "Zm9vYg==");
+    assert_string_equal(neg_credentials_text(pool, "X", BYTES("")), "X ");
+}
+
 /* ---- base64 -------------------------------------------------------------------------------- */
 
 static void decodes(const char *text, neg_bytes wanted)
@@ -255,6 +267,7 @@ int main(void)
         TEST(whitespace_around_a_field_is_no_part_of_it),
         TEST(a_comma_tells_of_a_second_line),
         TEST(refuses_lines_of_another_form),
+        TEST(writes_what_it_reads),
         TEST(decodes_base64),
         TEST(decodes_what_apr_encodes),
         TEST(refuses_every_byte_that_is_no_digit),

@@ -240,6 +240,7 @@ NegTest::Server - start, check and stop an httpd of one's own
     $server->dump('NEGOTIATE')->{output};    # httpd -t -D DUMP_NEGOTIATE
     ok !$server->try_to_start; like $server->said, qr/keytab/;
     $server->configure($other_text);         # before the next start
+    NegTest::Server->new(..., defines => ['name']);           # httpd -D name
     NegTest::Server->new(..., under => [qw(valgrind -q)]);    # httpd -X under a tool
 
 The C<env> given is that of httpd alone; a value of undef removes a variable.
