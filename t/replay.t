@@ -8,7 +8,7 @@ use Apache::Test qw(-withtestmore);
 use NegTest;
 use NegTest::Pac qw(logon_info mint);
 use NegTest::Ports 'free_port';
-use NegTest::Spnego qw(der neg_token_init neg_token_resp KRB5);
+use NegTest::Spnego qw(der neg_token_init neg_token_resp oid KRB5);
 use NegTest::Stage;
 use NegTest::Store;
 use Time::HiRes qw(sleep time);
@@ -473,12 +473,12 @@ sub race {
     return ("@entered", scalar keys %pids);
 }
 
-# The framed Kerberos token in a NegTokenInit: the only OCTET STRING that begins with a frame.
+# The framed Kerberos token in a NegTokenInit: a frame whose OID is Kerberos'. A frame's first bytes alone are
+# in the ciphertext of one token in seventy.
 sub krb5_of {
     my ($spnego) = @_;
-    my $at = rindex $spnego, "\x60\x82";
-    my $length = unpack 'n', substr $spnego, $at + 2, 2;
-    return substr $spnego, $at, 4 + $length;
+    my ($length, $rest) = $spnego =~ /\x60\x82(..)(\Q${\oid(KRB5)}\E.*)/s or die "no Kerberos token in it\n";
+    return "\x60\x82$length" . substr $rest, 0, unpack 'n', $length;
 }
 
 # The AP-REQ's SEQUENCE with a length of three bytes, where two are enough.
