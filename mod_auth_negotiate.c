@@ -34,6 +34,7 @@
 
 #include "acting.h"
 #include "backend.h"
+#include "connection.h"
 #include "negotiate.h"
 #include "session.h"
 

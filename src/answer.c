@@ -4,6 +4,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 
+#include "connection.h"
 #include "credentials.h"
 #include "negotiate.h"
 #include "token.h"
@@ -37,20 +38,12 @@ static const char *rejection(const neg_attempt *a)
                                                        : neg_token_spnego_reject);
 }
 
-static int is_offered_another(const neg_attempt *a, const neg_scheme *failed)
-{
-    for (const neg_scheme *const *scheme = neg_schemes(a); *scheme; scheme++)
-        if (*scheme != failed && (*scheme)->offer(a))
-            return 1;
-    return 0;
-}
-
 static const char *challenge_of(const neg_attempt *a, const neg_scheme *scheme,
                                 const neg_scheme *failed)
 {
     if (scheme != failed || scheme != &neg_negotiate_scheme)
         return scheme->offer(a);
-    if (a->conf->offer == NEG_OFFER_ONCE && is_offered_another(a, failed))
+    if (a->conf->offer == NEG_OFFER_ONCE && neg_schemes_offer_another(a, failed))
         return NULL;
     return rejection(a);
 }
@@ -85,7 +78,7 @@ static int ask_for_patience(request_rec *r)
 static int wants_http_1_1(const neg_attempt *a)
 {
     return a->failure.cause == NEG_CAUSE_CONNECTION && neg_conn_is_stream(a->r) &&
-           neg_conn_is_direct(a->r);
+           !neg_intermediary_is_known(a->r);
 }
 
 /*
@@ -132,9 +125,8 @@ static int ask_for_credentials(neg_attempt *a)
     }
     /* RFC 9110 section 15.5.2: a 401 without a challenge is none. */
     neg_attempt_refuse(a, NEG_CAUSE_NO_SCHEME,
-                       "this client may not be offered Negotiate (no-negotiate, or "
-                       "AuthNegotiateOffer once after a failure), and there is no other scheme "
-                       "here");
+                       "this client may not be offered Negotiate (no-negotiate), and there is no "
+                       "other scheme here");
     return refuse(a);
 }
 
@@ -204,7 +196,7 @@ static int grant(neg_attempt *a)
     r->ap_auth_type = (char *)neg_scheme_of(a->identity);
     if (a->fresh) {
         send_token(a, answered(r));
-        if (neg_conn_may_remember(a))
+        if (a->kept)
             apr_table_setn(answered(r)->err_headers_out, "Persistent-Auth", "true");
     } else if (!a->exchange->tried) {
         neg_answer_keep_private(r);

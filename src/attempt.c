@@ -8,6 +8,7 @@
 #include <http_ssl.h>
 
 #include "acting.h"
+#include "connection.h"
 #include "credentials.h"
 #include "negotiate.h"
 #include "session.h"
@@ -223,8 +224,8 @@ static const struct {
 } sources[] = {
     {inherit, "inherited"},
     {use_header, "header"},
-    {neg_conn_recall, "connection"},
-    {neg_session_recall, "session"},
+    {neg_session_recall, "session"}, /* comes with the request; what is known of a connection */
+    {neg_conn_recall, "connection"}, /* is believed of it */
 };
 
 /* ---- The gate ---- */
@@ -282,8 +283,7 @@ static neg_outcome settle(neg_attempt *a)
     if (a->delegated != GSS_C_NO_CREDENTIAL &&
         store_delegated(a, remember ? neg_conn_renew(a) : neg_attempt_pool(a)) == NEG_REFUSED)
         return NEG_REFUSED;
-    if (remember)
-        neg_conn_remember(a);
+    a->kept = remember && neg_conn_remember(a);
     return NEG_GRANTED;
 }
 
@@ -311,6 +311,8 @@ static neg_outcome refuse_too_late(neg_attempt *a)
 static neg_outcome admit(neg_attempt *a)
 {
     const char *why = neg_permits(a->conf, a->acceptor_key, a->space, a->identity);
+    if (a->fresh || a->recalled) /* whether he may enter or not */
+        neg_conn_witness(a);
     if (!why)
         return a->fresh ? settle(a) : NEG_GRANTED;
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "%s is known, but not for this location: %s",

@@ -26,6 +26,7 @@ typedef enum {
     X(MECHANISM, "mechanism", CLIENT)                                                              \
     X(CONTINUATION, "continuation", CLIENT)                                                        \
     X(CONNECTION, "connection", CLIENT)                                                            \
+    X(SHARED, "shared", CLIENT)                                                                    \
     X(REPLAY, "replay", CLIENT)                                                                    \
     X(SKEW, "skew", CLIENT)                                                                        \
     X(EXPIRED, "expired", CLIENT)                                                                  \

@@ -1,5 +1,6 @@
 /*
- * What a connection keeps: a half-open context, an identity, or the note that Negotiate failed.
+ * What a connection keeps: a half-open context, an identity, or the note that Negotiate failed; and
+ * what it has seen of its client, so that a second one is noticed.
  *
  * Nothing of it lives in a request's pool.  An identity has its own memory; a context, or the
  * ccache of an identity, a pool below the connection's, which ends when they are forgotten.  Only
@@ -8,11 +9,12 @@
  */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <apr_atomic.h>
 #include <apr_strings.h>
 
-#include "negotiate.h"
+#include "connection.h"
 
 /*
  * Half-open contexts that one child may hold.  Each is some 18 kB of GSSAPI's memory, beside the
@@ -37,7 +39,13 @@ typedef struct {
     const char *space;    /* where it was begun */
     const char *acceptor; /* with which credential */
     const char *channel;  /* against which its bindings were held; a later leg has none */
-    int failed;           /* stays when the rest is forgotten */
+
+    /* These stay when the rest is forgotten. */
+    int failed;
+    const char *person;    /* who was proven first, by whatever; NULL: nobody yet */
+    const char *agent;     /* and with which User-Agent */
+    const char *shared_by; /* what shows that there are several clients; NULL: nothing */
+    int is_said;           /* that; or nobody has to be told */
 } neg_conn;
 
 static neg_conn *find(const request_rec *r)
@@ -130,36 +138,6 @@ int neg_conn_can_continue(const request_rec *r)
     return neg_conn_can_hold(r) && stays_open(r);
 }
 
-/* What proxies write into a request; docs/proxies.md lists it. */
-static const char *const traces[] = {"Via",         "Forwarded", "X-Real-IP",
-                                     "X-Client-IP", "CDN-Loop",  "Proxy-Connection"};
-static const char traces_prefix[] = "X-Forwarded-";
-
-/* A table finds a name at once, but not the beginning of one. */
-static int has_trace(const apr_table_t *headers)
-{
-    const apr_array_header_t *all = apr_table_elts(headers);
-    for (size_t i = 0; i < sizeof(traces) / sizeof(*traces); i++)
-        if (apr_table_get(headers, traces[i]))
-            return 1;
-    for (int i = 0; i < all->nelts; i++)
-        if (strncasecmp(APR_ARRAY_IDX(all, i, apr_table_entry_t).key, traces_prefix,
-                        sizeof(traces_prefix) - 1) == 0)
-            return 1;
-    return 0;
-}
-
-/*
- * Somebody between client and server may put several clients' requests on one connection.
- * mod_remoteip takes the header away that it believed, and the address in it may be the proxy's
- * own, whose machine has clients too: but then the request no longer has the connection's.
- */
-int neg_conn_is_direct(const request_rec *r)
-{
-    return !has_trace(r->headers_in) && r->useragent_addr == r->connection->client_addr &&
-           strcmp(r->useragent_ip, r->connection->client_ip) == 0;
-}
-
 /* A page that includes a protected part may have been sent to here: then it is too late to say
  * Persistent-Auth, or to tell caches that it has become private. */
 static int has_begun(const request_rec *r)
@@ -179,18 +157,111 @@ static int is_wanted(const neg_attempt *a)
     return !is_password(a) && a->conf->persist == NEG_ON && !has_begun(a->r);
 }
 
+/* ---- One client, or several ---- */
+
+/* A principal is one person everywhere; a user of another provider where that was asked.  One
+ * person of an Active Directory who comes under two spellings counts as two, which costs a few
+ * tokens.
+ * @param p whose the text is */
+static const char *person_of(apr_pool_t *p, const neg_identity *i)
+{
+    return i->mech ? apr_pstrcat(p, i->mechanism, " ", i->principal, NULL)
+                   : apr_pstrcat(p, i->provider, "\n", i->space, "\n", i->principal, NULL);
+}
+
+/* A browser, curl, git, Subversion or a program in Java sends one on a connection. */
+static const char *agent_of(const request_rec *r)
+{
+    const char *agent = apr_table_get(r->headers_in, "User-Agent");
+    return agent ? agent : "";
+}
+
+static const char another_person[] = "a second user was proven on it";
+static const char another_agent[] = "its requests have different User-Agent headers";
+static const char a_trace[] = "a request on it came through a proxy";
+
+/* What shows that this request is not of the client that the connection has known; or NULL. */
+static const char *look_for_another(const neg_conn *conn, const request_rec *r)
+{
+    if (neg_intermediary_is_likely(r))
+        return a_trace;
+    return conn->agent && strcmp(conn->agent, agent_of(r)) != 0 ? another_agent : NULL;
+}
+
+/* Whoever joins clients now may have done so before without a word: it is for good. */
+static void end_keeping(neg_conn *conn, const char *why)
+{
+    if (conn->kept)
+        clear(conn);
+    if (conn->shared_by)
+        return;
+    conn->shared_by = why;
+    conn->is_said = why == a_trace; /* a proxy that can be seen does no harm */
+}
+
+static void say_once(const neg_attempt *a, neg_conn *conn)
+{
+    if (conn->is_said)
+        return;
+    conn->is_said = 1;
+    neg_report_aside(
+        a, NEG_CAUSE_SHARED,
+        apr_pstrcat(neg_attempt_pool(a),
+                    "several clients come on one connection: ", conn->shared_by,
+                    ". Nothing is kept on it any more. If a proxy in front of httpd joins them and "
+                    "leaves no trace, one may have been answered as another before this line: "
+                    "write AuthNegotiatePersist Off, or let the proxy write a header (nginx: "
+                    "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; haproxy: option "
+                    "forwardfor). If it is one client that has several names or programs, nothing "
+                    "is wrong",
+                    NULL));
+}
+
+void neg_conn_witness(const neg_attempt *a)
+{
+    apr_pool_t *p = a->r->connection->pool;
+    const char *person, *why;
+    neg_conn *conn;
+    int is_concerned;
+    if (neg_conn_is_stream(a->r))
+        return;
+    conn = make(a->r);
+    is_concerned = conn->kept || is_wanted(a);
+    person = person_of(neg_attempt_pool(a), a->identity);
+    why = look_for_another(conn, a->r);
+    if (why != a_trace && conn->person && strcmp(conn->person, person) != 0)
+        why = another_person;
+    if (why)
+        end_keeping(conn, why);
+    if (conn->shared_by && is_concerned)
+        say_once(a, conn);
+    if (conn->person)
+        return;
+    conn->person = apr_pstrdup(p, person);
+    conn->agent = apr_pstrdup(p, agent_of(a->r));
+}
+
+/* ---- What is kept ---- */
+
 int neg_conn_may_remember(const neg_attempt *a)
 {
-    return is_wanted(a) && neg_conn_can_hold(a->r) && neg_conn_is_direct(a->r);
+    const neg_conn *conn = find(a->r);
+    return is_wanted(a) && neg_conn_can_continue(a->r) && !neg_intermediary_is_likely(a->r) &&
+           !(conn && conn->shared_by);
 }
 
 neg_outcome neg_conn_recall(neg_attempt *a)
 {
     neg_conn *conn = neg_conn_can_hold(a->r) ? find(a->r) : NULL;
+    const char *why;
     if (!conn || !conn->kept)
         return NEG_UNKNOWN;
-    /* Whoever stands between now may have stood there before without a word. */
-    if (conn->kept->identity->expires <= apr_time_now() || !neg_conn_is_direct(a->r)) {
+    if ((why = look_for_another(conn, a->r))) {
+        end_keeping(conn, why);
+        say_once(a, conn);
+        return NEG_UNKNOWN;
+    }
+    if (conn->kept->identity->expires <= apr_time_now()) {
         clear(conn);
         return NEG_UNKNOWN;
     }
@@ -208,17 +279,18 @@ apr_pool_t *neg_conn_renew(const neg_attempt *a)
     return renew(a->r)->pool;
 }
 
-void neg_conn_remember(const neg_attempt *a)
+int neg_conn_remember(const neg_attempt *a)
 {
     neg_conn *conn = make(a->r);
     kept *k = malloc(sizeof(*k) + neg_identity_size(a->identity));
     forget_identity(conn);
     if (!k)
-        return;
+        return 0;
     k->uses = 1;
     k->identity = neg_identity_copy(k + 1, a->identity);
     conn->server = a->r->server;
     conn->kept = k;
+    return 1;
 }
 
 void neg_conn_forget(const request_rec *r)
@@ -281,10 +353,19 @@ neg_context *neg_conn_take(const neg_attempt *a)
     return context;
 }
 
+/* ---- Negotiate failed ---- */
+
+/* Of this client, and of no other whom a proxy brings on the same connection. */
+static int is_of_one(const request_rec *r, const neg_conn *conn)
+{
+    return !conn->shared_by && !neg_intermediary_is_likely(r);
+}
+
 void neg_conn_note_failed(const request_rec *r)
 {
-    if (neg_conn_can_hold(r))
-        make(r)->failed = 1;
+    neg_conn *conn = neg_conn_can_hold(r) ? make(r) : NULL;
+    if (conn && is_of_one(r, conn))
+        conn->failed = 1;
 }
 
 void neg_conn_note_worked(const request_rec *r)
@@ -296,6 +377,6 @@ void neg_conn_note_worked(const request_rec *r)
 
 int neg_conn_has_failed(const request_rec *r)
 {
-    neg_conn *conn = neg_conn_is_stream(r) ? NULL : find(r);
-    return conn && conn->failed;
+    const neg_conn *conn = neg_conn_is_stream(r) ? NULL : find(r);
+    return conn && conn->failed && is_of_one(r, conn);
 }

@@ -6,6 +6,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 
+#include "connection.h"
 #include "cookie.h"
 #include "session.h"
 

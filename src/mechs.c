@@ -3,6 +3,7 @@
 #include <apr_strings.h>
 #include <http_core.h>
 
+#include "connection.h"
 #include "negotiate.h"
 
 /* ---- AuthNegotiateMechs ---- */
@@ -84,7 +85,7 @@ neg_outcome neg_mechs_limit_ntlm(neg_attempt *a, const neg_token *token)
 {
     if (token->mech != NEG_MECH_NTLMSSP)
         return NEG_UNKNOWN;
-    if (!neg_conn_is_direct(a->r))
+    if (neg_intermediary_is_known(a->r))
         return neg_attempt_refuse(
             a, NEG_CAUSE_CONNECTION,
             "the client sent NTLM through a proxy, which may put several clients' requests on one "

@@ -5,6 +5,7 @@
 
 #include "acting.h"
 #include "apreq.h"
+#include "connection.h"
 #include "credentials.h"
 #include "negotiate.h"
 #include "token.h"
@@ -320,7 +321,10 @@ static const char *offer(const neg_attempt *a)
 {
     if (apr_table_get(a->r->subprocess_env, "no-negotiate"))
         return NULL;
-    if (a->conf->offer == NEG_OFFER_ONCE && neg_conn_has_failed(a->r))
+    /* Without another scheme there would be nothing left for a client that has got a good ticket.
+     */
+    if (a->conf->offer == NEG_OFFER_ONCE && neg_conn_has_failed(a->r) &&
+        neg_schemes_offer_another(a, &neg_negotiate_scheme))
         return NULL;
     return neg_negotiate_name;
 }

@@ -82,6 +82,7 @@ typedef struct {
     struct neg_live *recalled;    /**< the session that the identity comes from; NULL: none */
     const char *cookie_name;      /**< of sessions here, once somebody has asked */
     int fresh;                    /**< the identity comes from a token of this very request */
+    int kept;                     /**< and the connection keeps it */
     gss_cred_id_t delegated;      /**< with a fresh identity, until it is stored */
     neg_bytes ap_req;             /**< with a fresh identity, where it is needed: see s4u.c */
     neg_failure failure;          /**< why r is refused */
@@ -145,6 +146,8 @@ const char *neg_permits(const neg_conf *conf, const char *acceptor, const char *
 const neg_scheme *neg_scheme_find(const neg_attempt *a, const char *name);
 /** All that this location uses, in the order of their challenges, ended by NULL. */
 const neg_scheme *const *neg_schemes(const neg_attempt *a);
+/** Whether this request is offered one beside that. */
+int neg_schemes_offer_another(const neg_attempt *a, const neg_scheme *than);
 
 /** r->ap_auth_type for an identity: known by its address. */
 const char *neg_scheme_of(const neg_identity *identity);
@@ -323,36 +326,6 @@ void neg_replay_memory_leave(void);
 int neg_replay_memory_suffices(neg_seen *seen, const unsigned char *id, apr_time_t now,
                                apr_time_t expiry);
 
-/* ---- connection.c ---- */
-
-/** Whether the request came on a stream of HTTP/2, which is no connection. */
-int neg_conn_is_stream(const request_rec *r);
-/** Whether the client itself is at the other end, as far as can be seen. */
-int neg_conn_is_direct(const request_rec *r);
-/** Whether a context or an identity may be kept on this connection at all (HTTP/1.1, not h2). */
-int neg_conn_can_hold(const request_rec *r);
-/** Whether it will also see the client's next request, as far as can be told before the answer. */
-int neg_conn_can_continue(const request_rec *r);
-/** Whether it may keep an identity for this location: Persist is On and nobody stands between. */
-int neg_conn_may_remember(const neg_attempt *a);
-/** Source: an identity that this connection keeps. */
-neg_outcome neg_conn_recall(neg_attempt *a);
-/** This child's count of half-open contexts, for as long as its connections live. */
-apr_uint32_t *neg_conn_count_create(const server_rec *servers);
-/** Keeps a half-open context for the next request.  @return 0 when the child has too many */
-int neg_conn_hold(const neg_attempt *a, neg_context *context);
-/** Takes a half-open context out, if begun with this space, acceptor and channel; else NULL. */
-neg_context *neg_conn_take(const neg_attempt *a);
-/** Forgets everything and gives a pool for what belongs to the next identity; remember follows. */
-apr_pool_t *neg_conn_renew(const neg_attempt *a);
-void neg_conn_remember(const neg_attempt *a);
-void neg_conn_forget(const request_rec *r);
-/** Negotiate failed on this connection (AuthNegotiateOffer once). */
-void neg_conn_note_failed(const request_rec *r);
-/** Negotiate worked, so the client may be offered it again. */
-void neg_conn_note_worked(const request_rec *r);
-int neg_conn_has_failed(const request_rec *r);
-
 /* ---- answer.c ---- */
 
 /** Refuses whom a rule could not judge (a->groups_unknown). @return the status */
@@ -361,7 +334,8 @@ int neg_answer_unknown_groups(neg_attempt *a, request_rec *r);
 int neg_answer(neg_attempt *a, neg_outcome outcome);
 /** Asks a known client for a newer ticket.  @return whether it can be asked */
 int neg_answer_ask_again(const neg_attempt *a);
-/** Shared caches keep out of what had an Authorization header, and of nothing else by themselves. */
+/** Shared caches keep out of what had an Authorization header, and of nothing else by themselves.
+ */
 void neg_answer_keep_private(request_rec *r);
 /** Sends a->exchange->cookie, if there is one. */
 void neg_answer_send_cookie(const neg_attempt *a);

@@ -20,6 +20,14 @@ const neg_scheme *neg_scheme_find(const neg_attempt *a, const char *name)
     return NULL;
 }
 
+int neg_schemes_offer_another(const neg_attempt *a, const neg_scheme *than)
+{
+    for (const neg_scheme *const *scheme = neg_schemes(a); *scheme; scheme++)
+        if (*scheme != than && (*scheme)->offer(a))
+            return 1;
+    return 0;
+}
+
 const char *neg_scheme_of(const neg_identity *identity)
 {
     return identity->provider ? neg_basic_name : neg_negotiate_name;
