@@ -185,6 +185,7 @@ my %DIRECTIVES = (
     },
     AuthNegotiateOffer => {
         see      => \&sees_offer,
+        with     => "AuthNegotiateRequireTLS Off\nAuthNegotiateBasicProvider kerberos",
         default  => 'always',
         values   => [ once => 'once', always => 'always', ONCE => 'once', Always => 'always' ],
         wrong    => [ never => qr/write always or once, not "never"/, 'once always' => qr/takes one argument/ ],
@@ -434,7 +435,7 @@ sub sees_offer {
     my $http = http(port => $port, $host ? (host => $host) : ());
     my $r = $http->get("$path/env.pl", Authorization => negotiate('junk'));
     $r = $http->get("$path/env.pl");
-    return $r->challenges ? 'always' : 'once';
+    return (grep { /^Negotiate/ } $r->challenges) ? 'always' : 'once';
 }
 
 # A name for the group 1200 of the user's domain.

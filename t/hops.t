@@ -111,7 +111,7 @@ CONF
 move_to_top($front->dir . '/httpd.conf', qr/^ *LoadModule auth_negotiate_module .*\n/m);
 $front->start;
 
-plan tests => $has_h2 ? 73 : 54;
+plan tests => $has_h2 ? 76 : 57;
 
 sub move_to_top {
     my ($file, $line) = @_;
@@ -182,8 +182,12 @@ SKIP: {
     is user($r), 'alice@EXAMPLE.TEST', '... also without a token';
     like $r->header('Cache-Control'), qr/private/, '... for no cache';
     is user($http->get('/hop/kept/plain.txt', token('bob'))), 'bob@EXAMPLE.TEST', '... then bob, by his token';
-    is user($http->get('/hop/kept/plain.txt')), 'bob@EXAMPLE.TEST', '... and without';
+    is user($http->get('/hop/kept/plain.txt')), 401, '... and nobody without';
     is user($http->get('/hop/kept/plain.txt', token('alice', delegate => 0))), 403, '... then alice, who delegates nothing: not as bob';
+    is user($http->get('/hop/kept/plain.txt')), 401, '... nor with the next request';
+    $http = front();
+    is user($http->get('/hop/kept/plain.txt', token('alice'))), 'alice@EXAMPLE.TEST', 'another connection of alice';
+    is user($http->get('/hop/kept/plain.txt', token('alice', delegate => 0))), 403, '... where she then delegates nothing: not as before';
     is user($http->get('/hop/kept/plain.txt')), 403, '... nor with the next request';
 }
 my %cookie;

@@ -51,6 +51,16 @@ my $server = server(env => { NTLM_USER_FILE => $users }, conf => <<'CONF' . $tls
     <Location "/keep-krb5">
         AuthNegotiatePersist On
     </Location>
+    <LocationMatch "^/(?:session|session-krb5)/">
+        AuthNegotiateSession On
+        AuthNegotiateSessionCookie session Path=/
+    </LocationMatch>
+    <Location "/session">
+        AuthNegotiateMechs krb5 ntlmssp
+    </Location>
+    <LocationMatch "^/(?:keep|session)-krb5/">
+        LogLevel auth_negotiate:debug
+    </LocationMatch>
     <Location "/ntlm">
         AuthNegotiateMechs ntlmssp
     </Location>
@@ -249,6 +259,25 @@ subtest 'one connection, one exchange' => sub {
               '... in its last leg, too';
         }
     }
+};
+
+# The credential differs as well, so only the reason tells the two checks apart.
+subtest 'kept where it is allowed, used where it is not' => sub {
+    my $why = qr/is known, but not for this location: it was proven by a mechanism that AuthNegotiateMechs does not have here/;
+    my $http = connection();
+    is user(raw($http, 'keep')), 'AD\ntuser', 'a connection that keeps an identity of NTLM';
+    is user($http->get('/keep/env.pl')), 'AD\ntuser', '... keeps it';
+    $server->log->mark;
+    is user($http->get('/keep-krb5/env.pl')), 401, '... not where krb5 stands alone';
+    is scalar(() = $server->log->wait_for($why)), 1, '... for that reason';
+    is user($http->get('/keep/env.pl')), 'AD\ntuser', '... which does no harm to it';
+
+    my ($cookie) = raw(connection(), 'session')->header('Set-Cookie') =~ /^([^;]+)/;
+    is user(connection()->get('/session/env.pl', Cookie => $cookie)), 'AD\ntuser', 'a session of NTLM';
+    $server->log->mark;
+    is user(connection()->get('/session-krb5/env.pl', Cookie => $cookie)), 401, '... not where krb5 stands alone';
+    is scalar(() = $server->log->wait_for(qr/a session cookie is not used: it was proven by a mechanism that AuthNegotiateMechs/)), 1,
+      '... for that reason';
 };
 
 subtest 'mechanisms do not mix' => sub {

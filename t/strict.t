@@ -13,6 +13,7 @@ use NegTest::Spnego qw(der mech_list neg_token_init neg_token_resp oid KRB5 NTLM
 use constant {
     REJECT    => 'Negotiate oQcwBaADCgEC',
     BARE      => 'Negotiate',
+    PASSWORD  => 'Basic realm="test"',
     IAKERB    => '1.3.6.1.5.2.5',
     NEGOEX    => '1.3.6.1.4.1.311.2.2.30',
     MS_KRB5   => '1.2.840.48018.1.2.2',
@@ -35,8 +36,12 @@ my $server   = server(conf => <<'CONF' =~ s/TLS_PORT/$tls_port/gr);
     <Location "/nokey">
         AuthNegotiateKeytab "@stage@/keytab/strict.keytab"
     </Location>
-    <Location "/once">
+    <LocationMatch "^/once">
         AuthNegotiateOffer once
+    </LocationMatch>
+    <Location "/once-or-password">
+        AuthNegotiateBasicProvider kerberos
+        AuthNegotiateRequireTLS Off
     </Location>
     <LocationMatch "^/(?:persist|tls)">
         AuthNegotiatePersist On
@@ -213,7 +218,7 @@ my @tokens = (
 );
 my @refusals = (@lines, map { [ @$_[ 0, 1 ], REJECT, negotiate($_->[2]) ] } @tokens);
 
-plan tests => 6 * @refusals + 55;
+plan tests => 6 * @refusals + 61;
 
 my $gate = connection();
 is $gate->get('/nokey/env.pl', Authorization => initiator('alice')->authorization)->status, 500,
@@ -288,18 +293,37 @@ for (
     is $r->status, 401, '... a failure, and nothing else to offer: 401';
     is_deeply [ $r->challenges ], [REJECT], '... with a reject';
     $r = $once->get($page);
-    is $r->status, 403, '... after which there is nothing to offer: 403';
-    is_deeply [ $r->challenges ], [], '... without a challenge';
-    is $r->env->{NEGOTIATE_ERROR}, 'no-scheme', '... and a reason';
-    is_deeply [ connection()->get($page)->challenges ], [BARE], '... another connection is another client';
+    is $r->status, 401, '... and where nothing else is offered, it is offered again: 401';
+    is_deeply [ $r->challenges ], [BARE], '... to a client that may have got a good ticket meanwhile';
+    is $once->get($page, Authorization => initiator('alice')->authorization)->status, 200, '... with which it enters';
+
+    $page = '/once-or-password/env.pl';
+    $once = connection();
+    is_deeply [ $once->get($page)->challenges ], [ BARE, PASSWORD ], 'with passwords: both are offered';
+    is_deeply [ $once->get($page, Authorization => negotiate('junk'))->challenges ], [PASSWORD], '... after a failure passwords alone';
+    is_deeply [ $once->get($page)->challenges ], [PASSWORD], '... for the whole connection';
+    is_deeply [ connection()->get($page)->challenges ], [ BARE, PASSWORD ], '... another connection is another client';
     is_deeply [ $once->get('/auth/env.pl')->challenges ], [BARE], '... where Offer is always, it is offered';
     is $once->get($page, Authorization => initiator('alice')->authorization)->status, 200,
       '... who has a token all the same, enters';
-    is_deeply [ $once->get($page)->challenges ], [BARE], '... and is offered it again';
+    is_deeply [ $once->get($page)->challenges ], [ BARE, PASSWORD ], '... and is offered it again';
+
+    # What one client did is none of another's business, where several may come.
+    my @proxied = (Via => '1.1 proxy');
+    $once = connection();
+    $once->get($page, Authorization => negotiate('junk'), @proxied);
+    is_deeply [ $once->get($page, @proxied)->challenges ], [ BARE, PASSWORD ], '... through a proxy each is offered it';
+    $once = connection();
+    $once->get($page, Authorization => negotiate('junk'));
+    is_deeply [ $once->get($page, @proxied)->challenges ], [ BARE, PASSWORD ], '... also when that is seen later';
+    $once = connection();
+    $once->get($page, Authorization => initiator($_)->authorization) for qw(alice bob);
+    $once->get($page, Authorization => negotiate('junk'));
+    is_deeply [ $once->get($page)->challenges ], [ BARE, PASSWORD ], '... and where two users have been seen';
 
     $once = connection();
     $once->get($page, Authorization => 'Basic YTpi');
-    is_deeply [ $once->get($page)->challenges ], [BARE], '... another scheme that fails is not Negotiate';
+    is_deeply [ $once->get($page)->challenges ], [ BARE, PASSWORD ], '... another scheme that fails is not Negotiate';
 }
 
 # --- no-negotiate -------------------------------------------------------------------
