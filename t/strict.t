@@ -64,6 +64,9 @@ my $log = $server->log;
 
 sub connection { return http(port => $server->port) }
 
+# On one line or on two.
+sub offered { my ($r) = @_; return join ', ', $r->challenges }
+
 # --- the table -------------------------------------------------------------------
 
 my $spnego = initiator('alice')->step;
@@ -299,31 +302,31 @@ for (
 
     $page = '/once-or-password/env.pl';
     $once = connection();
-    is_deeply [ $once->get($page)->challenges ], [ BARE, PASSWORD ], 'with passwords: both are offered';
+    is offered($once->get($page)), BARE . ', ' . PASSWORD, 'with passwords: both are offered';
     is_deeply [ $once->get($page, Authorization => negotiate('junk'))->challenges ], [PASSWORD], '... after a failure passwords alone';
     is_deeply [ $once->get($page)->challenges ], [PASSWORD], '... for the whole connection';
-    is_deeply [ connection()->get($page)->challenges ], [ BARE, PASSWORD ], '... another connection is another client';
+    is offered(connection()->get($page)), BARE . ', ' . PASSWORD, '... another connection is another client';
     is_deeply [ $once->get('/auth/env.pl')->challenges ], [BARE], '... where Offer is always, it is offered';
     is $once->get($page, Authorization => initiator('alice')->authorization)->status, 200,
       '... who has a token all the same, enters';
-    is_deeply [ $once->get($page)->challenges ], [ BARE, PASSWORD ], '... and is offered it again';
+    is offered($once->get($page)), BARE . ', ' . PASSWORD, '... and is offered it again';
 
     # What one client did is none of another's business, where several may come.
     my @proxied = (Via => '1.1 proxy');
     $once = connection();
     $once->get($page, Authorization => negotiate('junk'), @proxied);
-    is_deeply [ $once->get($page, @proxied)->challenges ], [ BARE, PASSWORD ], '... through a proxy each is offered it';
+    is offered($once->get($page, @proxied)), BARE . ', ' . PASSWORD, '... through a proxy each is offered it';
     $once = connection();
     $once->get($page, Authorization => negotiate('junk'));
-    is_deeply [ $once->get($page, @proxied)->challenges ], [ BARE, PASSWORD ], '... also when that is seen later';
+    is offered($once->get($page, @proxied)), BARE . ', ' . PASSWORD, '... also when that is seen later';
     $once = connection();
     $once->get($page, Authorization => initiator($_)->authorization) for qw(alice bob);
     $once->get($page, Authorization => negotiate('junk'));
-    is_deeply [ $once->get($page)->challenges ], [ BARE, PASSWORD ], '... and where two users have been seen';
+    is offered($once->get($page)), BARE . ', ' . PASSWORD, '... and where two users have been seen';
 
     $once = connection();
     $once->get($page, Authorization => 'Basic YTpi');
-    is_deeply [ $once->get($page)->challenges ], [ BARE, PASSWORD ], '... another scheme that fails is not Negotiate';
+    is offered($once->get($page)), BARE . ', ' . PASSWORD, '... another scheme that fails is not Negotiate';
 }
 
 # --- no-negotiate -------------------------------------------------------------------
