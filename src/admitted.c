@@ -10,13 +10,14 @@
  *   - Authentication and authorization are skipped where the request before a redirect, or else the
  *     one that a subrequest is part of, has the same per_dir_config.  Then r->user and
  *     r->ap_auth_type are copied from it, whatever became of it.
- *   - Otherwise check_authz comes last of all, and only with a user of check_authn's.  Requests that
- *     access_checker or access_checker_ex let in by themselves (Satisfy Any, Require all granted)
+ *   - Otherwise check_authz comes last of all, and only with a user of check_authn's.  Requests
+ * that access_checker or access_checker_ex let in by themselves (Satisfy Any, Require all granted)
  *     never come there: they have proven nobody.
  *   - type_checker comes next, for requests that were let in or are copies, and for no others.
  *   - Then fixups, until one refuses.  An ErrorDocument is an internal redirect of a request whose
  *     status says that it was refused.
- *   - mod_ssl names the user of a certificate (SSLUserName) in access_checker; see is_certificate().
+ *   - mod_ssl names the user of a certificate (SSLUserName) in access_checker; see
+ * is_certificate().
  *   - mod_dir and mod_negotiation give a request the URI and the per_dir_config of a subrequest,
  *     while fixups run (ap_internal_fast_redirect()); it keeps its user.
  *
@@ -103,7 +104,7 @@ static const admission *handed_on(const request_rec *source, const request_rec *
 int neg_admitted_ask(request_rec *r)
 {
     neg_standing *s;
-    if (!r->user || !r->ap_auth_type)
+    if (!r->user)
         return DECLINED;
     s = standing_of(r);
     s->asked_user = apr_pstrdup(r->pool, r->user);
@@ -126,9 +127,9 @@ static int is_verified(request_rec *r)
 /* Here it was let in; the question is whether somebody has proven who the user is. */
 static int has_proven_user(request_rec *r, const neg_standing *s)
 {
-    return is_of_certificate(r) ? is_verified(r)
-                                : is_same(s->asked_user, r->user) &&
-                                      is_same(s->asked_type, r->ap_auth_type);
+    return is_of_certificate(r)
+               ? is_verified(r)
+               : is_same(s->asked_user, r->user) && is_same(s->asked_type, r->ap_auth_type);
 }
 
 static request_rec *source_of(const request_rec *r)

@@ -128,7 +128,8 @@ static int is_wanted(request_rec *r)
 
 int neg_impersonate_is_current(request_rec *r, const neg_impersonated *one)
 {
-    return is_wanted(r) && neg_admitted_user(r) && strcmp(one->key, key_of(r, neg_config_of(r))) == 0;
+    return is_wanted(r) && neg_admitted_user(r) &&
+           strcmp(one->key, key_of(r, neg_config_of(r))) == 0;
 }
 
 const neg_impersonated *neg_impersonate_of(request_rec *r)

@@ -374,7 +374,8 @@ int neg_answer_unknown_groups(neg_attempt *a, request_rec *r);
 int neg_answer(neg_attempt *a, neg_outcome outcome);
 /** Asks a known client for a newer ticket.  @return whether it can be asked */
 int neg_answer_ask_again(const neg_attempt *a);
-/** Shared caches keep out of what had an Authorization header, and of nothing else by themselves. */
+/** Shared caches keep out of what had an Authorization header, and of nothing else by themselves.
+ */
 void neg_answer_keep_private(request_rec *r);
 /** Sends a->exchange->cookie, if there is one. */
 void neg_answer_send_cookie(const neg_attempt *a);

@@ -79,8 +79,8 @@ static const struct {
     {"NEGOTIATE_SOURCE", negotiate_source},
 };
 
-/* Only where this location has delegation, and has let the user in: the variable is an invitation to
- * act as the user. */
+/* Only where this location has delegation, and has let the user in: the variable is an invitation
+ * to act as the user. */
 static void publish_ccache(const neg_attempt *a, request_rec *r)
 {
     if (a->identity->ccache && neg_config_delegate_dir(a->conf))

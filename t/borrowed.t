@@ -39,15 +39,20 @@ my ($server_crt, $server_key) = $tls->make_certificate('server');
 my %cert = map { $_ => [ $tls->make_certificate($_, subject => "/CN=$_") ] } qw(alice bob);
 
 chomp(my $hash = run([qw(openssl passwd -apr1 right)])->{output});
-put("$dir/users", map { "$_:$hash\n" } qw(alice bob));
+put("$dir/users", map { "$_:$hash\n" } qw(alice bob alice@OTHER.TEST alice@THIRD.TEST alice@other.test alice@ad.example.test));
 put("$dir/digest", map { "$_:borrowed:" . md5_hex("$_:borrowed:right") . "\n" } qw(alice bob));
 copy(stage_dir() . '/cgi-bin/env.pl', "$dir/pages/env.pl");
 chmod 0755, "$dir/pages/env.pl";
-mkdir "$dir/pages/other";
-copy("$dir/pages/env.pl", "$dir/pages/other/env.pl");
-chmod 0755, "$dir/pages/other", "$dir/pages/other/env.pl";
+for my $sub (qw(other index open)) {
+    mkdir "$dir/pages/$sub";
+    copy("$dir/pages/env.pl", "$dir/pages/$sub/env.pl");
+    chmod 0755, "$dir/pages/$sub", "$dir/pages/$sub/env.pl";
+}
 put("$dir/pages/$_", 'a page') for qw(page.txt do.act);
 put("$dir/pages/parts.shtml", qq{<!--#include virtual="env.pl" -->\n});
+put("$dir/outer.shtml",       qq{<!--#include virtual="/token-cgi/to-open" -->\n});
+put("$dir/pages/closed.txt",  'for root alone');
+chmod 0600, "$dir/pages/closed.txt";
 
 # --- the locations -----------------------------------------------------------
 
@@ -86,9 +91,9 @@ my %pages = (
     action   => [ 'do.act',        'page.txt' ],
     fallback => [ 'none',          'page.txt' ],
 );
-# More ways to env.pl, in location -cgi: for an index, as a variant, in another configuration, and
-# for a page that is not there.
-my @ways = ('', 'env', 'to-other', 'missing');
+# More ways to env.pl, in location -cgi: for an index, as a variant, in another configuration by a
+# redirect and for an index, and for a page that is not there.
+my @ways = ('', 'env', 'to-other', 'index/', 'missing');
 
 sub location {
     my ($module, $page, $on, $service) = @_;
@@ -101,8 +106,9 @@ sub location {
     push @lines, "FallbackResource $at/env.pl" if $page eq 'fallback';
     push @lines, 'AuthNegotiateDelegate off', "AuthNegotiateProxyService $service" if $page eq 'proxy';
     push @lines, "Action acting $at/env.pl", "RewriteRule again\$ $at/env.pl", "RewriteRule to-other\$ $at/other/env.pl";
-    push @lines, map { "ErrorDocument $_ $error" } 404, $m->{status} || 401;
-    return join "\n", "<Location $at>", @lines, "</Location>\n<Location $at/other>\nAuthName other\n</Location>\n";
+    push @lines, "RewriteRule to-open\$ /seen", map { "ErrorDocument $_ $error" } 401, 403, 404, 500;
+    return join "\n", "<Location $at>", @lines, "</Location>\n<LocationMatch ^$at/(?:other|index/env)>\nSetEnv part other\n</LocationMatch>",
+      "<Location $at/open/env.pl>\nAuthType None\nRequire all granted\n</Location>\n";
 }
 
 sub locations {
@@ -114,18 +120,22 @@ sub locations {
     return $text;
 }
 
+sub load { return map { "LoadModule ${_}_module " . apxs('LIBEXECDIR') . "/mod_$_.so\n" } @_ }
+
 sub start_server {
     my ($keytab, $on, $service, $more, %env) = @_;
-    my $tls_port = free_port();
-    my $libexec  = apxs('LIBEXECDIR');
-    my @modules  = grep { -e "$libexec/mod_$_.so" } qw(auth_digest request session session_cookie auth_form);
-    my $load     = join '', map { "LoadModule ${_}_module $libexec/mod_$_.so\n" } @modules;
+    my $tls_port  = free_port();
+    my $load      = join '', load(qw(auth_digest request session session_cookie auth_form));
     my $locations = locations($on, $service);
     my $server = server(env => \%env, conf => <<"CONF")->start;
 $load
 PassEnv KRB5_CONFIG
 AliasMatch "^/\\w+-\\w+/((?!behind).*)" "$dir/pages/\$1"
-ScriptAlias /backend/env.pl \@stage\@/cgi-bin/env.pl
+ScriptAliasMatch "^/(?:backend/env.pl|seen)" \@stage\@/cgi-bin/env.pl
+Alias /outer.shtml $dir/outer.shtml
+<Location /outer.shtml>
+    Options +Includes
+</Location>
 <Directory "$dir/pages">
     Options +ExecCGI +Includes +MultiViews
     MultiviewsMatch Any
@@ -181,7 +191,7 @@ sub ask {
 }
 
 # Whom the page shows tickets of, in its environment or as the backend knows them.
-sub acts_for { my ($r, $page) = @_; return $r->body =~ ($page eq 'proxy' ? qr/^GSS_NAME=(\S+)/m : qr/KRB5CCNAME=(FILE)/) ? $1 : '' }
+sub acts_for { my ($r, $page) = @_; return $r->body =~ (($page || '') eq 'proxy' ? qr/^GSS_NAME=(\S+)/m : qr/KRB5CCNAME=(FILE)/) ? $1 : '' }
 
 # --- who is refused, and who is not ------------------------------------------
 
@@ -205,8 +215,83 @@ sub passed {
     my ($server, $module, $user, $path) = @_;
     my ($page) = $path =~ /-(\w+)/;
     my $r = ask($server, $module, "/$path", $user, 'right');
-    is acts_for($r, $page), $page eq 'proxy' ? "$user\@AD.EXAMPLE.TEST" : 'FILE', "/$path: who has passed has tickets"
-      or diag $r->status, ' ', $r->body;
+    my $whose = $page eq 'proxy' ? "$user\@AD.EXAMPLE.TEST" : 'FILE';
+    my $status = $path =~ /missing/ ? 404 : 200;
+    is join(' ', $r->status, acts_for($r, $page)), "$status $whose", "/$path: who has passed has tickets" or diag $r->body;
+    return;
+}
+
+# --- whose name it is --------------------------------------------------------
+
+sub names_conf {
+    my ($on, $service) = @_;
+    return <<"CONF";
+<Location /realms>
+    AuthName borrowed
+    $basic
+    AuthNegotiateImpersonate On OTHER.TEST
+    $on
+    ErrorDocument 403 /seen
+    Require valid-user
+</Location>
+<Location /made-proxy/behind>
+    AuthName borrowed
+    AuthType Negotiate
+    AuthNegotiateUser "%{tolower:bob}"
+    AuthNegotiateImpersonate On
+    AuthNegotiateDelegate off
+    AuthNegotiateProxyService $service
+    $on
+    Require user bob
+</Location>
+CONF
+}
+
+sub cause { my ($r) = @_; return join ' ', $r->status, $r->env->{NEGOTIATE_ERROR} || '' }
+
+sub names {
+    my ($server) = @_;
+    my $of = sub { cause(ask($server, 'basic', '/realms/env.pl', $_[0], 'right')) };
+    isnt $of->('alice@OTHER.TEST'), '403 name', 'a user of a realm that is listed is looked for';
+    is $of->("alice\@$_"), '403 name', "... a user of $_ is not" for qw(THIRD.TEST other.test ad.example.test);
+    is acts_for(ask($server, 'token', '/made-proxy/behind/env.pl', 'alice'), 'proxy'), 'alice@AD.EXAMPLE.TEST',
+      'whoever has shown a ticket acts as its owner, whatever REMOTE_USER is made';
+    return;
+}
+
+# With mod_lua in it httpd asks for every part of a request anew.
+sub changed_names {
+    my ($on, %env) = @_;
+    return if !-e apxs('LIBEXECDIR') . '/mod_lua.so';
+    put("$dir/names.lua", "require 'apache2'\n",
+        map { "function $_->[0](r) r.user = '$_->[1]'; return $_->[2] end\n" }
+          [ 'untyped', 'alice', 'apache2.OK' ], [ 'changed', 'bob', 'apache2.DECLINED' ]);
+    my %lines = (
+        untyped => "AuthType Untyped\nLuaHookCheckUserID $dir/names.lua untyped",
+        typing  => "$basic\nLuaHookTypeChecker $dir/names.lua changed",
+        fixups  => "$basic\nLuaHookFixups $dir/names.lua changed",
+        open    => "$basic\nLuaHookAccessChecker $dir/names.lua changed\nRequire all granted",
+        kept    => $basic,
+    );
+    my $locations = join '', map {
+        my $require = $lines{$_} =~ /Require/ ? '' : 'Require valid-user';
+        "<Location /$_-cgi>\nAuthName borrowed\n$lines{$_}\n$on\nAuthNegotiateImpersonate On\n$require\nErrorDocument 403 /seen\n</Location>\n"
+    } sort keys %lines;
+    my $server = server(env => \%env, conf => join '', load('lua'), <<"CONF")->start;
+ScriptAlias /seen \@stage\@/cgi-bin/env.pl
+ScriptAliasMatch "^/\\w+-cgi/env.pl" "\@stage\@/cgi-bin/env.pl"
+AuthNegotiateKeytab "@{[ keytab('borrowed') ]}"
+AuthNegotiateDelegate FILE:$dir/ccaches
+$locations
+CONF
+    my $get = sub { ask({ httpd => $server }, 'basic', "/$_[0]-cgi/env.pl", 'alice', 'right') };
+    is acts_for($get->('kept')), 'FILE', 'a name that nobody changes has tickets';
+    is cause($get->($_->[0])), '403 name', $_->[1]
+      for [ untyped => 'a name without a word of how it was authenticated' ],
+      [ typing => 'a name that is changed after authorization' ], [ open => 'a name where all are let in' ];
+    my $r = $get->('fixups');
+    is join(' ', $r->status, $r->env->{REMOTE_USER}, acts_for($r)), '200 bob ', 'a name that is changed at last has no tickets';
+    is_deeply [ $server->log->crashes ], [], 'nobody died';
     return;
 }
 
@@ -241,7 +326,8 @@ SKIP: {
     $ad->add_to_keytab(keytab('borrowed-back'), $back);
     NegTest::Stage->give_to_httpd(keytab('borrowed-back'), 0600);
     my $server = start_server(keytab('borrowed'), "AuthNegotiateS4U2Proxy On account:svc-web $to_back", $to_back,
-        $who =~ s{KEYTAB}{'AuthNegotiateKeytab ' . keytab('borrowed-back')}er, $ad->env);
+        names_conf("AuthNegotiateS4U2Proxy On account:svc-web $to_back", $to_back)
+          . $who =~ s{KEYTAB}{'AuthNegotiateKeytab ' . keytab('borrowed-back')}er, $ad->env);
     $tickets_of{$_} = [ ccache => $ad->kinit($_, forwardable => 1), krb5_conf => $ad->krb5_conf ] for qw(alice bob);
     my $asked = sub { join "\n", grep { /s4u2self/ } split /\n/, $ad->log_text };
     refused($server, $_, $asked) for @refusing;
@@ -250,7 +336,19 @@ SKIP: {
         passed($server, $module, 'alice', "$module-cgi/$_") for @ways;
     }
     like $asked->(), qr/impersonating alice\@/, '... and the log of the KDC shows it';
+    for my $module (qw(basic token)) {
+        my $r = ask($server, $module, "/$module-cgi/closed.txt", 'alice', 'right');
+        like $r->body, qr/^REDIRECT_STATUS=403$/m, "$module: a page that httpd may not read";
+        is acts_for($r), '', '... is a refusal';
+        $r = ask($server, $module, "/$module-cgi/open/", 'alice', 'right');
+        is join(' ', $r->status, acts_for($r)), '200 ', "$module: an index where nobody is asked for has no tickets";
+    }
+    like ask($server, 'token', '/outer.shtml', 'alice')->body, qr/^REDIRECT_GSS_NAME=alice/m, 'a part of a page that is redirected';
+    is acts_for(ask($server, 'token', '/outer.shtml', 'alice')), '', '... to a place without delegation';
+    names($server);
     is_deeply [ $server->{httpd}->log->crashes ], [], 'nobody died';
+    $server->{httpd}->stop;
+    changed_names("AuthNegotiateS4U2Proxy On account:svc-web $to_back", $ad->env);
 }
 
 done_testing;
