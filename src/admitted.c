@@ -10,14 +10,14 @@
  *   - Authentication and authorization are skipped where the request before a redirect, or else the
  *     one that a subrequest is part of, has the same per_dir_config.  Then r->user and
  *     r->ap_auth_type are copied from it, whatever became of it.
- *   - Otherwise check_authz comes last of all, and only with a user of check_authn's.  Requests
- * that access_checker or access_checker_ex let in by themselves (Satisfy Any, Require all granted)
- *     never come there: they have proven nobody.
+ *   - Otherwise check_authz comes last of all, and only with a user of check_authn's.  It is not
+ *     asked where access_checker or access_checker_ex have let a request in by themselves (Satisfy
+ *     Any, Require all granted): such a request has proven nobody.
  *   - type_checker comes next, for requests that were let in or are copies, and for no others.
  *   - Then fixups, until one refuses.  An ErrorDocument is an internal redirect of a request whose
  *     status says that it was refused.
- *   - mod_ssl names the user of a certificate (SSLUserName) in access_checker; see
- * is_certificate().
+ *   - mod_ssl names the user of a certificate (SSLUserName) in access_checker, and the type
+ *     ClientCert; the handshake is the proof, where the certificate was verified.
  *   - mod_dir and mod_negotiation give a request the URI and the per_dir_config of a subrequest,
  *     while fixups run (ap_internal_fast_redirect()); it keeps its user.
  *
