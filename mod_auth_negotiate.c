@@ -12,9 +12,11 @@
  *                                        session's cookie (src/session.c);
  *                                        neg_permits() is the gate; src/answer.c turns the outcome
  *                                        into a status and headers, src/publish.c into environment
- *   check_authz      neg_authorize()     src/authorize.c: a user who is known and not allowed gets
+ *   check_authz      neg_admitted_ask    somebody is known: src/admitted.c
+ *                    neg_authorize()     src/authorize.c: a user who is known and not allowed gets
  *                                        a 403, not a request for another password; and what
  *                                        Require can ask of a ticket
+ *   type_checker     neg_admitted_settle whoever it is was let in, or is another request's user
  *   fixups           neg_publish_fixups  the environment again, where the core did not ask us
  *                    neg_session_fixups  a session begins, or is renewed: the client may enter
  *   note_auth_failure                    the challenge for 401s that other modules answer
@@ -94,6 +96,7 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
 static const auth_negotiate_identity_t *auth_negotiate_identity(request_rec *r)
 {
     const neg_attempt *a = neg_attempt_granted(r);
+    const neg_attempt *admitted = neg_admitted_attempt(r);
     auth_negotiate_identity_t *identity;
     if (!a)
         return NULL;
@@ -103,7 +106,8 @@ static const auth_negotiate_identity_t *auth_negotiate_identity(request_rec *r)
     identity->scheme = a->identity->scheme;
     identity->mechanism = a->identity->mechanism;
     identity->source = a->r == r ? a->source : "inherited";
-    identity->ccache = neg_config_delegate_dir(a->conf) ? a->identity->ccache : NULL;
+    identity->ccache =
+        admitted && neg_config_delegate_dir(admitted->conf) ? admitted->identity->ccache : NULL;
     identity->expires = a->identity->expires;
     return identity;
 }
@@ -142,10 +146,14 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
     /* PER_CONF: one module that asks for PER_URI makes the server ask for every subrequest. */
     ap_hook_check_authn(authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(neg_admitted_ask, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                        AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(neg_authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_type_checker(neg_admitted_settle, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_impersonate_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_session_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
+    ap_hook_fixups(neg_admitted_complete, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(neg_session_logout, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);

@@ -24,7 +24,8 @@ typedef struct {
     const char *scheme;    /**< "Negotiate" or "Basic" */
     const char *mechanism; /**< "krb5"; "" where another provider checked a password */
     const char *source;    /**< "header", "connection" or "inherited" */
-    const char *ccache;    /**< TYPE:residual of the delegated credential, or NULL */
+    const char *ccache;    /**< TYPE:residual of the delegated credential, or NULL; NULL until the
+                                request has passed authorization, too */
     apr_time_t expires;    /**< when the proof ends; never later than the ticket; 0 without one */
 } auth_negotiate_identity_t;
 
@@ -41,7 +42,8 @@ APR_DECLARE_OPTIONAL_FN(const auth_negotiate_identity_t *, auth_negotiate_identi
  * @param r    the request
  * @param cred for gss_init_sec_context with the krb5 mechanism; released with r's pool, not by the
  *             caller
- * @return APR_SUCCESS; APR_ENOENT when nobody was authenticated or nothing was delegated;
+ * @return APR_SUCCESS; APR_ENOENT when nobody was authenticated and let in (so in every hook before
+ *         fixups, and in the error page of a request that was refused) or nothing was delegated;
  *         APR_EGENERAL when the stored credential cannot be opened (the log says why)
  */
 APR_DECLARE_OPTIONAL_FN(apr_status_t, auth_negotiate_delegated,

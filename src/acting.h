@@ -5,6 +5,23 @@
 
 #include "negotiate.h"
 
+/* ---- admitted.c: who has been let in, and so may be acted for ---- */
+
+/** check_authz hook, before all others: the core has a user, of whom authorization is asked. */
+int neg_admitted_ask(request_rec *r);
+/** type_checker hook, before all others: r was let in, or has its user from another request. */
+int neg_admitted_settle(request_rec *r);
+/** fixups hook, after all others: none has refused r. */
+int neg_admitted_complete(request_rec *r);
+/** The request that the core has copied r's user from; NULL: none. */
+request_rec *neg_admitted_source(const request_rec *r);
+/** Whether r->user has been authenticated and let in, by r itself or by its source. */
+int neg_admitted_user(const request_rec *r);
+/** The attempt by which r was granted, if r was then let in: unlike neg_attempt_granted(), not
+ * where authorization is still to come, or has refused.  r->user may have been changed: who acts is
+ * the identity.  @return NULL where nobody is to be acted for */
+neg_attempt *neg_admitted_attempt(request_rec *r);
+
 /* ---- s4u.c: tickets for other services, in the user's name ---- */
 
 const char *neg_s4u_set(cmd_parms *cmd, void *conf, int argc, char *const argv[]);

@@ -15,14 +15,31 @@
 
 /* ---- Requests, their ancestors and their attempts ---- */
 
+/* A redirect within a subrequest has both, and comes from the former. */
 static request_rec *parent_of(const request_rec *r)
 {
-    return r->main ? r->main : r->prev;
+    return r->prev ? r->prev : r->main;
+}
+
+neg_request *neg_request_seen(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &auth_negotiate_module);
+}
+
+neg_request *neg_request_of(request_rec *r)
+{
+    neg_request *known = neg_request_seen(r);
+    if (!known) {
+        known = apr_pcalloc(r->pool, sizeof(*known));
+        ap_set_module_config(r->request_config, &auth_negotiate_module, known);
+    }
+    return known;
 }
 
 static neg_attempt *attempt_at(const request_rec *r)
 {
-    return ap_get_module_config(r->request_config, &auth_negotiate_module);
+    const neg_request *known = neg_request_seen(r);
+    return known ? known->attempt : NULL;
 }
 
 apr_pool_t *neg_attempt_pool(const neg_attempt *a)
@@ -50,7 +67,8 @@ neg_attempt *neg_attempt_granted(request_rec *r)
     neg_attempt *a;
     if (!r->user || (r->ap_auth_type != neg_negotiate_name && r->ap_auth_type != neg_basic_name))
         return NULL;
-    a = neg_attempt_nearest(r);
+    while (!(a = attempt_at(r)) && (r = neg_admitted_source(r)))
+        continue;
     return a && a->identity ? a : NULL;
 }
 
@@ -60,7 +78,7 @@ static neg_attempt *make_root(request_rec *root)
     a->r = root;
     a->exchange = apr_pcalloc(root->pool, sizeof(*a->exchange));
     a->exchange->root = root;
-    ap_set_module_config(root->request_config, &auth_negotiate_module, a);
+    neg_request_of(root)->attempt = a;
     return a;
 }
 
@@ -107,7 +125,7 @@ neg_attempt *neg_attempt_begin(request_rec *r)
     neg_attempt *a = attempt_at(r);
     if (!a || a->conf) /* else it is the root's, still empty */
         a = apr_pcalloc(exchange->root->pool, sizeof(*a));
-    ap_set_module_config(r->request_config, &auth_negotiate_module, a);
+    neg_request_of(r)->attempt = a;
     return fill(a, r, exchange);
 }
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include <apr_strings.h>
-#include <http_ssl.h>
 
 #include "acting.h"
 #include "negotiate.h"
@@ -129,7 +128,8 @@ static int is_wanted(request_rec *r)
 
 int neg_impersonate_is_current(request_rec *r, const neg_impersonated *one)
 {
-    return is_wanted(r) && strcmp(one->key, key_of(r, neg_config_of(r))) == 0;
+    return is_wanted(r) && neg_admitted_user(r) &&
+           strcmp(one->key, key_of(r, neg_config_of(r))) == 0;
 }
 
 const neg_impersonated *neg_impersonate_of(request_rec *r)
@@ -163,24 +163,13 @@ static const neg_impersonated *find(const neg_attempt *a, const char *key)
     return one;
 }
 
-/* A name alone proves nothing.  A module that authenticates says how; but mod_ssl's SSLUserName
- * takes a name from certificates that nobody may have verified, and says so (ClientCert) as well.
- */
-static int is_authenticated(request_rec *r)
-{
-    const char *verified;
-    if (!r->ap_auth_type || strcasecmp(r->ap_auth_type, "ClientCert") != 0)
-        return r->ap_auth_type != NULL;
-    verified = ap_ssl_var_lookup(r->pool, r->server, r->connection, r, "SSL_CLIENT_VERIFY");
-    return verified && strcmp(verified, "SUCCESS") == 0;
-}
-
 static neg_outcome find_principal(neg_attempt *a, const char **principal)
 {
-    if (!is_authenticated(a->r))
+    if (!neg_admitted_user(a->r))
         return refuse(a, a->r->user,
                       "no module has said that it has authenticated this user, and how "
-                      "(AUTH_TYPE), or the name is of a certificate that nobody has verified "
+                      "(AUTH_TYPE), or the request was let in without that (Require all granted, "
+                      "Satisfy Any), or the name is of a certificate that nobody has verified "
                       "(SSLUserName needs SSLVerifyClient require)");
     return neg_impersonate_find(a, a->r->user, principal);
 }
@@ -206,12 +195,18 @@ static neg_outcome impersonate(neg_attempt *a, const char *key, const neg_impers
     return NEG_GRANTED;
 }
 
+/* The page that says why somebody was refused needs no tickets, and its request no refusal. */
+static int is_borrowed(const request_rec *r)
+{
+    return neg_admitted_source(r) && !neg_admitted_user(r);
+}
+
 int neg_impersonate_fixups(request_rec *r)
 {
     neg_attempt *a;
     const char *key;
     const neg_impersonated *one;
-    if (!is_wanted(r))
+    if (!is_wanted(r) || is_borrowed(r))
         return DECLINED;
     a = neg_attempt_begin(r);
     key = key_of(r, a->conf);

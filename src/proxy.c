@@ -157,12 +157,18 @@ static neg_attempt *attempt_for(request_rec *r)
     neg_attempt *a = neg_attempt_granted(r);
     if (!a)
         return neg_impersonate_attempt(r);
-    if (a->r == r)
+    if (a->r == r && a->conf == neg_config_of(r))
         return a;
     a = apr_pmemdup(r->pool, a, sizeof(*a));
     a->r = r;
     a->conf = neg_config_of(r);
     return a;
+}
+
+/* An error page comes without the user whom it is for. */
+static int may_act(request_rec *r)
+{
+    return neg_admitted_attempt(r) || neg_impersonate_of(r);
 }
 
 static int pass_on(request_rec *r, const neg_exchange *exchange)
@@ -171,7 +177,7 @@ static int pass_on(request_rec *r, const neg_exchange *exchange)
     int status;
     p->r = r;
     if ((p->attempt = attempt_for(r))) {
-        if (neg_backend_begin(p->attempt, &p->backend) == NEG_REFUSED)
+        if (may_act(r) && neg_backend_begin(p->attempt, &p->backend) == NEG_REFUSED)
             return neg_answer_unpassable(p->attempt);
         p->own = neg_answer_take_own(r);
     }

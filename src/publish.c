@@ -79,7 +79,8 @@ static const struct {
     {"NEGOTIATE_SOURCE", negotiate_source},
 };
 
-/* Only where this location has delegation: the variable is an invitation to act as the user. */
+/* Only where this location has delegation, and has let the user in: the variable is an invitation
+ * to act as the user. */
 static void publish_ccache(const neg_attempt *a, request_rec *r)
 {
     if (a->identity->ccache && neg_config_delegate_dir(a->conf))
@@ -105,8 +106,8 @@ static void publish_attributes(const neg_attempt *a, const neg_identity *identit
 static int redirects_before(const request_rec *r)
 {
     int count = 0;
-    for (; r; r = r->main ? r->main : r->prev)
-        count += !r->main && r->prev;
+    for (; r; r = r->prev ? r->prev : r->main)
+        count += r->prev != NULL;
     return count;
 }
 
@@ -136,7 +137,7 @@ static void withhold_impersonated(request_rec *r)
 static void withhold_ccaches(request_rec *r)
 {
     const neg_conf *conf = neg_config_of(r);
-    const char *env = neg_attempt_granted(r) && neg_config_delegate_dir(conf)
+    const char *env = neg_admitted_attempt(r) && neg_config_delegate_dir(conf)
                           ? neg_config_delegate_env(conf)
                           : "";
     for (neg_attempt *a = neg_attempt_nearest(r); a; a = neg_attempt_above(a)) {
@@ -186,7 +187,6 @@ void neg_publish_identity(const neg_attempt *a, request_rec *r)
             apr_table_unset(r->subprocess_env, variables[i].name);
     }
     publish_attributes(a, a->identity, r);
-    publish_ccache(a, r);
 }
 
 void neg_publish_nothing(const neg_attempt *a, request_rec *r)
@@ -224,6 +224,8 @@ int neg_publish_fixups(request_rec *r)
     withhold_attributes(r);
     if (a && a->r != r)
         neg_publish_identity(a, r);
+    if ((a = neg_admitted_attempt(r)))
+        publish_ccache(a, r);
     if (r->prev && (a = neg_attempt_nearest(r->prev)) && a->failure.cause)
         neg_publish_failure(a, r);
     return DECLINED;

@@ -29,18 +29,21 @@ my @names = (
     [ 'upper case',          'ALICE' ],
 );
 
-plan tests => 7 * @names + 3;
+plan tests => 7 * @names + 5;
 
 my $server = server(conf => <<'CONF')->start;
 ScriptAliasMatch "^/(\w+)/env\.pl" "@stage@/cgi-bin/env.pl"
 AuthNegotiateKeytab "@keytab@"
-<LocationMatch "^/(?:whole|strip|alice|local|keep)/">
+<LocationMatch "^/(?:whole|strip|lower|alice|local|keep)/">
     AuthType Negotiate
     AuthName test
     Require valid-user
 </LocationMatch>
 <Location /strip>
     AuthNegotiateUser strip
+</Location>
+<Location /lower>
+    AuthNegotiateUser strip example.test
 </Location>
 <Location /local>
     AuthNegotiateUser local
@@ -56,6 +59,19 @@ CONF
 my $plain = ccache('alice');
 is http(port => $server->port)->get('/alice/env.pl', Authorization => initiator('alice')->authorization)->status, 200,
   'alice is alice';
+
+
+# Realms are compared exactly.
+{
+    my $user = sub {
+        my ($at, $path) = @_;
+        return http(port => $at->port)->get("/$path/env.pl", Authorization => initiator('alice')->authorization)->env->{REMOTE_USER};
+    };
+    is $user->($server, 'lower'), 'alice@EXAMPLE.TEST', 'a realm in lower case is another one';
+    my $krb5_conf = kdc()->write_krb5_conf(stage_dir() . '/lower.conf', default_realm => 'example.test');
+    my $lower = server(conf => $server->conf, env => { KRB5_CONFIG => $krb5_conf })->start;
+    is $user->($lower, 'strip'), 'alice@EXAMPLE.TEST', '... krb5.conf\'s default, too';
+}
 
 for my $case (@names) {
     my ($what, $name) = @$case;

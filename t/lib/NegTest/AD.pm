@@ -83,7 +83,7 @@ sub start {
         fill    => \&_fill,
     );
     $self->write_krb5_conf($self->krb5_conf, %{ $opt{libdefaults} || {} });
-    $self->_start_samba;
+    $self->_start_samba($opt{log_level});
     $self->_save;
     return $self;
 }
@@ -120,9 +120,12 @@ sub initiator {
 }
 
 sub _start_samba {
-    my ($self) = @_;
+    my ($self, $level) = @_;
     $self->{daemon} = NegTest::Process->start(
-        [ 'samba', '-i', '-M', 'single', "--configfile=$self->{smb_conf}", '--debug-stdout' ],
+        [
+            'samba', '-i', '-M', 'single', "--configfile=$self->{smb_conf}", '--debug-stdout',
+            $level ? "--option=log level = $level" : ()
+        ],
         env    => { $self->env },
         output => "$self->{dir}/samba.out",
     );
@@ -355,7 +358,8 @@ NegTest::AD - a private Active Directory
 
     my $missing = NegTest::AD->missing;
     plan skip_all => $missing if $missing;
-    my $ad = NegTest::AD->start(dir => stage_dir() . '/ad', libdefaults => { ... });
+    my $ad = NegTest::AD->start(dir => stage_dir() . '/ad', libdefaults => { ... },
+                                log_level => 'kerberos:3');      # $ad->log_text: each request
     my $server = server(env => { $ad->env }, conf => ...);
     $ad->give_keytab(keytab('ad'));        # a file in the stage, of httpd's user
     my $gss = $ad->initiator('alice');     # or ($name, kinit => {...}, delegate => 1, ...)

@@ -21,7 +21,7 @@ sub new {
         timeout => $opt{timeout} || DEFAULT_TIMEOUT,
         buffer  => '',
     }, $class;
-    $self->{socket} = $opt{tls} ? $self->_connect_tls($opt{ca_file}, $opt{alpn}) : $self->_connect;
+    $self->{socket} = $opt{tls} ? $self->_connect_tls(%opt) : $self->_connect;
     return $self;
 }
 
@@ -35,7 +35,7 @@ sub _connect {
 }
 
 sub _connect_tls {
-    my ($self, $ca_file, $alpn) = @_;
+    my ($self, %opt) = @_;
     require IO::Socket::SSL;    # only tests over TLS need it
     return IO::Socket::SSL->new(
         PeerAddr           => '127.0.0.1',
@@ -44,8 +44,9 @@ sub _connect_tls {
         SSL_hostname       => 'localhost',
         SSL_verifycn_name  => 'localhost',
         SSL_verifycn_scheme => 'http',
-        SSL_ca_file        => $ca_file,
-        SSL_alpn_protocols => [ $alpn || 'http/1.1' ],
+        SSL_ca_file        => $opt{ca_file},
+        SSL_alpn_protocols => [ $opt{alpn} || 'http/1.1' ],
+        $opt{cert_file} ? (SSL_cert_file => $opt{cert_file}, SSL_key_file => $opt{key_file}) : (),
     ) || die "TLS to port $self->{port}: ", IO::Socket::SSL::errstr(), "\n";
 }
 
@@ -256,7 +257,8 @@ NegTest::HTTP - a client with full control of what is sent
 
 =head1 SYNOPSIS
 
-    my $http = NegTest::HTTP->new(port => $port, tls => 1, ca_file => $ca);
+    my $http = NegTest::HTTP->new(port => $port, tls => 1, ca_file => $ca,
+                                  cert_file => $crt, key_file => $key);    # the client's own
     my $r = $http->get('/auth', Authorization => "Negotiate $base64");
     $r = $http->request(PUT => '/x', ['X-A' => 1, 'X-A' => 2], $body);
     $r->status; $r->header('Location'); my @all = $r->header('Set-Cookie');

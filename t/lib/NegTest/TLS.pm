@@ -20,11 +20,11 @@ sub make_authority {
     return $self;
 }
 
-# name.crt and name.key, valid for localhost and 127.0.0.1.
+# name.crt and name.key, valid for localhost and 127.0.0.1, or of the subject that is given.
 sub make_certificate {
     my ($self, $name, %opt) = @_;
     my $file = "$self->{dir}/$name";
-    $self->_request($name, $opt{key} || 'ec', '-subj', '/CN=localhost');
+    $self->_request($name, $opt{key} || 'ec', '-subj', $opt{subject} || '/CN=localhost');
     open my $out, '>', "$file.ext" or die "$file.ext: $!\n";
     print $out "subjectAltName = DNS:localhost, IP:127.0.0.1\n";
     close $out;
@@ -69,7 +69,7 @@ NegTest::TLS - certificates for a test run
 
     my $tls = NegTest::TLS->make_authority($dir);
     my ($crt, $key) = $tls->make_certificate('server', key => 'rsa',   # ec, ed25519
-                                             digest => 'sha384');
+                                             digest => 'sha384', subject => '/CN=alice');
     $tls->ca_file;
 
 =cut
