@@ -110,19 +110,24 @@ static void keep_from_caches(request_rec *r, const char *said)
 }
 
 /* The page is for everybody, the proof for one (RFC 9111 section 5.2.2.7).  Caches that do not know
- * an argument of `private` keep away from all of it. */
-static void keep_token_from_caches(request_rec *r, const char *said)
+ * an argument of `private` keep away from all of it.  mod_cache stores the request's headers, too,
+ * and a password is good again. */
+static void keep_proof_from_caches(request_rec *r, const neg_exchange *exchange, const char *said)
 {
+    if (exchange->scheme == &neg_basic_scheme)
+        apr_table_setn(r->subprocess_env, "no-cache", "1");
     if (apr_table_get(r->err_headers_out, "WWW-Authenticate") && !strstr(said, token_alone))
         tell_caches(r, said, token_alone);
 }
 
-static void judge_sharing(request_rec *r, neg_sharing sharing)
+/* @param is_final whether nobody can say `public` any more */
+static void judge_sharing(request_rec *r, const neg_exchange *exchange, int is_final)
 {
+    neg_sharing sharing = exchange->sharing;
     const char *said = said_to_caches(r);
     if (sharing == NEG_SHARING_BY_WORD && (has(said, "public") || has(said, "s-maxage")))
-        keep_token_from_caches(r, said);
-    else if (sharing != NEG_SHARING_ANY)
+        keep_proof_from_caches(r, exchange, said);
+    else if (sharing == NEG_SHARING_NONE || (sharing == NEG_SHARING_BY_WORD && is_final))
         keep_from_caches(r, said);
 }
 
@@ -141,9 +146,10 @@ static const neg_exchange *exchange_of(request_rec *r)
 static apr_status_t look(ap_filter_t *f, apr_bucket_brigade *answer)
 {
     const neg_exchange *exchange = exchange_of(f->r);
-    if (strcasecmp(f->frec->name, behind_handler) == 0)
+    int is_first = strcasecmp(f->frec->name, behind_handler) == 0;
+    if (is_first)
         unfold(f->r, exchange);
-    judge_sharing(f->r, exchange->sharing);
+    judge_sharing(f->r, exchange, !is_first);
     ap_remove_output_filter(f);
     return ap_pass_brigade(f->next, answer);
 }
