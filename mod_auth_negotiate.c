@@ -37,6 +37,11 @@
 #include "negotiate.h"
 #include "session.h"
 
+/* Some modules answer 401 for every location that they can see, whatever its AuthType is; those of
+ * one rank are asked in the order in which they are loaded.  Behind mod_ssl, which only notes what a
+ * certificate says. */
+#define BEFORE_OTHERS (APR_HOOK_MIDDLE - 1)
+
 static int is_ours(request_rec *r)
 {
     const char *type = ap_auth_type(r);
@@ -140,7 +145,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
     /* PER_CONF: one module that asks for PER_URI makes the server ask for every subrequest. */
-    ap_hook_check_authn(authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authn(authenticate, NULL, NULL, BEFORE_OTHERS, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(neg_authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_impersonate_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
