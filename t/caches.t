@@ -40,10 +40,11 @@ print "Cache-Control: $ENV{SAYS}\r\n" if $ENV{SAYS};
 print "Content-Type: text/plain\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nUSER=$ENV{REMOTE_USER}\n";
 CGI
 write_file('users', 'anna:{SHA}' . encode_base64(sha1('secret')));
-write_file('parts.shtml', '<!--#include virtual="/plain/part/says/page.pl" -->');
+write_file('parts.shtml', join "\n", map { qq{<!--#include virtual="$_" -->} } '/plain/part/says/page.pl', '/plain/far/x');
+write_file('far.txt', "far\n");
 $server->start;
 
-plan tests => 6 * 2 * keys(%way) + 62;
+plan tests => 6 * 2 * keys(%way) + 74;
 
 sub configuration {
     my $ways = join '', map { my $name = $_; map { qq{<LocationMatch "^/\\w+/\\w+/$name/">\n$_\n</LocationMatch>\n} } $way{$name} } sort keys %way;
@@ -68,6 +69,11 @@ AliasMatch "^/\\w+/(parts\\.shtml)" "\@dir\@/\$1"
     Options +Includes
 </Directory>
 AddType text/html .shtml
+Alias "/elsewhere/far/x" "\@dir\@/far.txt"
+ProxyPass "/plain/far/" "http://127.0.0.1:\@port\@/elsewhere/far/"
+<Location "/elsewhere/">
+    Header set Cache-Control "public, max-age=600"
+</Location>
 AddOutputFilter INCLUDES .shtml
 <LocationMatch "^/(plain|persist|session)/">
     AuthType Negotiate
@@ -149,7 +155,10 @@ for my $kind (qw(persist session)) {
         is $r->status, 200, "$kind, $host: a page with a part that says public";
         is user($r), ALICE, '... which is for alice' or diag $r->body;
         like said($r), qr/^private$/, '... is told to be hers';
-        is connection($host)->get('/plain/part/says/page.pl')->status, 401, '... a stranger does not get the part';
+        like $r->body, qr/^far$/m, '... with a part from elsewhere';
+        is connection($host)->get($_)->status, 401, '... a stranger does not get a part' for '/plain/part/says/page.pl', '/plain/far/x';
+        my $next = known('bob', $kind, $host)->("/$kind/parts.shtml");
+        is user($next), BOB, '... and bob gets his own';
     }
 }
 

@@ -131,7 +131,7 @@ SKIP: {
     skip 'mod_auth_openidc is not installed (Debian: libapache2-mod-auth-openidc)', 7 if !@openidc;
     my $with = server(first => load('auth_openidc'), conf => conf(@openidc))->start;
     tickets_work($with, 'mod_auth_openidc');
-    like get($with, '/openidc/plain.txt')->header('Location'), qr{^https://idp\.test/login\?}, 'where AuthType openid-connect stands, its users log in';
+    is_deeply [ grep { /Negotiate/ } challenges_of($with, '/openidc/plain.txt') ], [], 'where AuthType openid-connect stands, nobody is asked for a ticket';
 }
 
 # --- what is common ---------------------------------------------------------------------------
