@@ -40,6 +40,11 @@
 #include "negotiate.h"
 #include "session.h"
 
+/* Some modules answer 401 for every location that they can see, whatever its AuthType is; those of
+ * one rank are asked in the order in which they are loaded.  Behind mod_ssl, which only notes what a
+ * certificate says. */
+#define BEFORE_OTHERS (APR_HOOK_MIDDLE - 1)
+
 static int is_ours(request_rec *r)
 {
     const char *type = ap_auth_type(r);
@@ -145,9 +150,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
     /* PER_CONF: one module that asks for PER_URI makes the server ask for every subrequest. */
-    ap_hook_check_authn(authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(neg_admitted_ask, NULL, NULL, APR_HOOK_REALLY_FIRST,
                         AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authn(authenticate, NULL, NULL, BEFORE_OTHERS, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(neg_authorize, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_type_checker(neg_admitted_settle, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(neg_publish_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
@@ -161,6 +166,7 @@ static void register_hooks(apr_pool_t *p)
     ap_register_auth_provider(p, AUTHN_PROVIDER_GROUP, NEG_KERBEROS, AUTHN_PROVIDER_VERSION,
                               &neg_kerberos_provider, AP_AUTH_INTERNAL_PER_CONF);
     neg_proxy_register(p);
+    neg_headers_register(p);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_identity);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);
 }

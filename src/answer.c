@@ -1,4 +1,5 @@
-/* From outcome to response: the only writer of headers. */
+/* From outcome to response: the writer of headers, at which headers.c looks once more before they
+ * are sent. */
 
 #include <apr_strings.h>
 #include <http_core.h>
@@ -14,14 +15,34 @@ static const char *authenticate_header(const request_rec *r)
     return r->proxyreq == PROXYREQ_PROXY ? "Proxy-Authenticate" : "WWW-Authenticate";
 }
 
-/* err_headers_out is sent with every status and survives internal redirects, where it is the same
- * table: what an earlier attempt of this request wrote is replaced, not repeated. */
+/*
+ * err_headers_out is sent with every status and survives internal redirects, where it is the same
+ * table: what an earlier attempt of this request wrote is replaced, not repeated.
+ */
+static void write_lines(const neg_attempt *a, request_rec *r, const apr_array_header_t *lines)
+{
+    const char *name = authenticate_header(r);
+    apr_table_unset(r->err_headers_out, name);
+    for (int i = 0; i < lines->nelts; i++)
+        apr_table_addn(r->err_headers_out, name, APR_ARRAY_IDX(lines, i, const char *));
+    a->exchange->header = name;
+    a->exchange->lines = lines;
+}
+
+static apr_array_header_t *make_lines(const neg_attempt *a)
+{
+    return apr_array_make(neg_attempt_pool(a), 2, sizeof(const char *));
+}
+
 static void send_token(const neg_attempt *a, request_rec *r)
 {
-    if (a->exchange->reply.len)
-        apr_table_setn(
-            r->err_headers_out, authenticate_header(r),
-            neg_credentials_text(neg_attempt_pool(a), neg_negotiate_name, a->exchange->reply));
+    apr_array_header_t *lines;
+    if (!a->exchange->reply.len)
+        return;
+    lines = make_lines(a);
+    APR_ARRAY_PUSH(lines, const char *) =
+        neg_credentials_text(neg_attempt_pool(a), neg_negotiate_name, a->exchange->reply);
+    write_lines(a, r, lines);
 }
 
 /* ---- Challenges ---- */
@@ -51,19 +72,16 @@ static const char *challenge_of(const neg_attempt *a, const neg_scheme *scheme,
 /* One line for each scheme: some clients do not understand two in one.  @return how many */
 static int challenge(const neg_attempt *a, const neg_scheme *failed)
 {
-    const char *name = authenticate_header(a->r);
-    int offered = 0;
-    apr_table_unset(a->r->err_headers_out, name);
-    if (neg_attempt_lacks_tls(a)) /* another module's 401 comes before our own refusal */
-        return 0;
-    for (const neg_scheme *const *scheme = neg_schemes(a); *scheme; scheme++) {
+    apr_array_header_t *lines = make_lines(a);
+    int lacks_tls =
+        neg_attempt_lacks_tls(a); /* another module's 401 comes before our own refusal */
+    for (const neg_scheme *const *scheme = neg_schemes(a); *scheme && !lacks_tls; scheme++) {
         const char *text = challenge_of(a, *scheme, failed);
-        if (text) {
-            apr_table_addn(a->r->err_headers_out, name, text);
-            offered++;
-        }
+        if (text)
+            APR_ARRAY_PUSH(lines, const char *) = text;
     }
-    return offered;
+    write_lines(a, a->r, lines);
+    return lines->nelts;
 }
 
 /* ---- Outcomes ---- */
@@ -88,7 +106,7 @@ static int wants_http_1_1(const neg_attempt *a)
  */
 static int require_http_1_1(const neg_attempt *a)
 {
-    apr_table_unset(a->r->err_headers_out, authenticate_header(a->r));
+    write_lines(a, a->r, make_lines(a));
     apr_table_setn(a->r->notes, "ssl-renegotiate-forbidden", "Negotiate needs another leg");
     ap_custom_response(a->r, HTTP_FORBIDDEN, "This needs HTTP/1.1.");
     return HTTP_FORBIDDEN;
@@ -139,11 +157,25 @@ static request_rec *answered(request_rec *r)
     return r;
 }
 
+/* The header is here for a cache that looks before headers.c does. */
 void neg_answer_keep_private(request_rec *r)
 {
+    neg_attempt_exchange(r)->sharing = NEG_SHARING_NONE;
+    if (r->main)
+        neg_headers_watch(answered(r));
     r = answered(r);
     if (!ap_find_token(r->pool, apr_table_get(r->err_headers_out, "Cache-Control"), "private"))
         apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+}
+
+/* RFC 9111 section 3.5 keeps shared caches away from what had an Authorization header, unless the
+ * answer permits them; some take what does not forbid it. */
+static void keep_to_its_word(const neg_attempt *a)
+{
+    if (a->exchange->sharing == NEG_SHARING_ANY && a->r->proxyreq != PROXYREQ_PROXY)
+        a->exchange->sharing = NEG_SHARING_BY_WORD;
+    if (a->r->main)
+        neg_headers_watch(answered(a->r));
 }
 
 /* Once, when a session is begun or renewed, or ended. */
@@ -198,9 +230,11 @@ static int grant(neg_attempt *a)
         send_token(a, answered(r));
         if (a->kept)
             apr_table_setn(answered(r)->err_headers_out, "Persistent-Auth", "true");
-    } else if (!a->exchange->tried) {
-        neg_answer_keep_private(r);
     }
+    if (a->exchange->tried)
+        keep_to_its_word(a);
+    else
+        neg_answer_keep_private(r);
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s is %s (%s, %s)", user, a->identity->principal,
                   a->identity->mechanism, a->source);
     return OK;
@@ -212,7 +246,7 @@ int neg_answer(neg_attempt *a, neg_outcome outcome)
     case NEG_GRANTED:
         return grant(a);
     case NEG_CONTINUE:
-        apr_table_unset(a->r->err_headers_out, authenticate_header(a->r));
+        write_lines(a, a->r, make_lines(a));
         send_token(a, a->r);
         return HTTP_UNAUTHORIZED;
     case NEG_REFUSED:
@@ -239,9 +273,11 @@ int neg_answer_unknown_groups(neg_attempt *a, request_rec *r)
 int neg_answer_ask_again(const neg_attempt *a)
 {
     const char *text = neg_attempt_lacks_tls(a) ? NULL : neg_negotiate_scheme.offer(a);
+    apr_array_header_t *lines = make_lines(a);
     if (a->fresh || a->exchange->tried || a->r->main || !text)
         return 0;
-    apr_table_setn(a->r->err_headers_out, authenticate_header(a->r), text);
+    APR_ARRAY_PUSH(lines, const char *) = text;
+    write_lines(a, a->r, lines);
     return 1;
 }
 

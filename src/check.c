@@ -41,33 +41,18 @@ static void note(apr_array_header_t *findings, const char *where, const char *se
         apr_pstrcat(findings->pool, where, ": ", sentence, NULL);
 }
 
-/* ---- What a section's requests will see ---- */
-
-static int encloses(const neg_section *outer, const neg_section *inner)
+/* What another section may mend is no reason not to start: see sections.c. */
+static void note_unless(checks *c, const neg_section *other, const char *where,
+                        const char *sentence)
 {
-    return outer->conf->where && inner->conf->where && outer != inner &&
-           neg_scope_is_path_within(outer->conf->where, inner->conf->where);
-}
-
-static const neg_conf *merge_enclosing(apr_pool_t *p, const neg_conf *conf, server_rec *s,
-                                       const neg_section *section)
-{
-    const apr_array_header_t *sections = neg_config_server(s)->sections;
-    for (int i = 0; i < sections->nelts; i++) {
-        const neg_section *outer = APR_ARRAY_IDX(sections, i, const neg_section *);
-        if (encloses(outer, section))
-            conf = neg_config_merge_dir(p, (void *)conf, (void *)outer->conf);
-    }
-    return conf;
-}
-
-const neg_conf *neg_check_effective(apr_pool_t *p, server_rec *s, const neg_section *section)
-{
-    const neg_conf *conf = ap_get_module_config(s->lookup_defaults, &auth_negotiate_module);
-    if (s != ap_server_conf)
-        conf = merge_enclosing(p, conf, ap_server_conf, section);
-    conf = merge_enclosing(p, conf, s, section);
-    return neg_config_merge_dir(p, (void *)conf, (void *)section->conf);
+    if (!other)
+        note(c->errors, where, sentence);
+    else
+        note(c->warnings, where,
+             apr_psprintf(c->pool,
+                          "%s. This does not stop the start, since what %s (%s:%d) says may be for "
+                          "the same requests",
+                          sentence, other->where, other->file, other->line));
 }
 
 /* ---- What needs no privileges to see ---- */
@@ -121,12 +106,24 @@ static int check_ccache_directory(checks *c, const char *where, const neg_conf *
 
 /* ---- Sections ---- */
 
-static void add_probe(checks *c, const char *where, const neg_conf *conf, neg_probe_kind what)
+static neg_probe *add_probe(checks *c, const char *where, const neg_conf *conf, neg_probe_kind what)
 {
     neg_probe *probe = apr_array_push(c->probes);
     probe->where = where;
     probe->conf = conf;
     probe->what = what;
+    probe->other = NULL;
+    return probe;
+}
+
+static const neg_section *other_of(const checks *c, const char *where)
+{
+    for (int i = 0; i < c->probes->nelts; i++) {
+        const neg_probe *probe = &APR_ARRAY_IDX(c->probes, i, neg_probe);
+        if (probe->other && strcmp(probe->where, where) == 0)
+            return probe->other;
+    }
+    return NULL;
 }
 
 static void take_advice(checks *c)
@@ -143,35 +140,26 @@ static void run_probes(checks *c)
     const apr_array_header_t *findings = neg_probe_run(c->pool, c->main_server, c->user, c->probes);
     for (int i = 0; i < findings->nelts; i++) {
         const neg_finding *found = &APR_ARRAY_IDX(findings, i, neg_finding);
-        note(c->errors, found->where, found->sentence);
+        note_unless(c, other_of(c, found->where), found->where, found->sentence);
     }
 }
 
-/* A keytab that a section does not name may come from another one that no check can compare with it
- * (<If>, <Files>, a <Directory> for a <Location>), or, for the main server's, from a virtual host.
- */
-static int may_have_keytab(const checks *c, const neg_section *section)
+/* One that a section does not name may come from another one. */
+static int may_have_keytab(server_rec *s, const neg_section *section)
 {
-    for (server_rec *s = c->main_server; s; s = s->next) {
-        const apr_array_header_t *sections = neg_config_server(s)->sections;
-        for (int i = 0; i < sections->nelts; i++) {
-            const neg_section *other = APR_ARRAY_IDX(sections, i, const neg_section *);
-            if (other->conf->keytab && neg_scope_may_cover(&other->scope, &section->scope))
-                return 1;
-        }
-    }
-    return 0;
+    return neg_sections_find_other(s, section, NEG_TOPIC_KEYTAB, 0) != NULL;
 }
 
-static int negotiates(server_rec *s, const neg_section *section)
+/* Another section may have the keytab used for another acceptor, but not make a file of none. */
+static void probe_key(checks *c, server_rec *s, const neg_section *section, const neg_conf *conf,
+                      const char *where, const char *at)
 {
-    const apr_array_header_t *sections = neg_config_server(s)->sections;
-    for (int i = 0; i < sections->nelts; i++) {
-        const neg_section *outer = APR_ARRAY_IDX(sections, i, const neg_section *);
-        if (outer->negotiates && encloses(outer, section))
-            return 1;
-    }
-    return section->negotiates;
+    const neg_section *other = neg_sections_find_other(s, section, NEG_TOPIC_KEYS, 0);
+    add_probe(c, where, conf, other ? NEG_PROBE_KEYTAB : NEG_PROBE_KEY);
+    if (other)
+        add_probe(c, apr_pstrcat(c->pool, "AuthNegotiateAcceptor", at, NULL), conf,
+                  NEG_PROBE_ACCEPTOR)
+            ->other = other;
 }
 
 /* The file is looked at where it is named; whether its keys fit, where clients are asked for
@@ -182,13 +170,13 @@ static void check_keytab(checks *c, server_rec *s, const neg_section *section, c
     const neg_conf *own = section->conf;
     const char *where =
         apr_pstrcat(c->pool, own->keytab ? "AuthNegotiateKeytab" : "AuthType Negotiate", at, NULL);
-    int keyed = (section->negotiates || own->keytab || own->acceptor) && negotiates(s, section) &&
-                neg_config_mechs(conf) & NEG_MECH_KRB5 &&
-                (conf->keytab || !may_have_keytab(c, section));
+    int keyed = (section->negotiates || own->keytab || own->acceptor) &&
+                neg_sections_negotiate(s, section) && neg_config_mechs(conf) & NEG_MECH_KRB5 &&
+                (conf->keytab || !may_have_keytab(s, section));
     if (own->keytab || keyed)
         check_keytab_mode(c, where, conf);
     if (keyed)
-        add_probe(c, where, conf, NEG_PROBE_KEY);
+        probe_key(c, s, section, conf, where, at);
     else if (own->keytab)
         add_probe(c, where, conf, NEG_PROBE_KEYTAB);
 }
@@ -224,17 +212,6 @@ static void check_groups(checks *c, server_rec *s, const neg_section *section, c
                  s->limit_req_fieldsize, groups_that_fit(s->limit_req_fieldsize), AD_FIELD_SIZE));
 }
 
-static int takes_passwords(server_rec *s, const neg_section *section)
-{
-    const apr_array_header_t *sections = neg_config_server(s)->sections;
-    for (int i = 0; i < sections->nelts; i++) {
-        const neg_section *outer = APR_ARRAY_IDX(sections, i, const neg_section *);
-        if (outer->takes_passwords && encloses(outer, section))
-            return 1;
-    }
-    return section->takes_passwords;
-}
-
 /* Of more than the name.  AuthNegotiateUser account and upn want the PAC for the name alone. */
 static int asks_ticket(const neg_conf *conf)
 {
@@ -250,10 +227,12 @@ static void check_passwords(checks *c, server_rec *s, const neg_section *section
 {
     int on = conf->basic_provider && conf->basic_provider->nelts > 0;
     if (on && neg_config_binding(conf) == NEG_BINDING_REQUIRE)
-        note(c->errors, apr_pstrcat(c->pool, "AuthNegotiateBasicProvider", at, NULL),
-             "a password cannot be bound to a channel, which AuthNegotiateChannelBinding require "
-             "wants here: write AuthNegotiateBasicProvider off, or AuthNegotiateChannelBinding "
-             "optional");
+        note_unless(
+            c, neg_sections_find_other(s, section, NEG_TOPIC_PASSWORDS, 0),
+            apr_pstrcat(c->pool, "AuthNegotiateBasicProvider", at, NULL),
+            "a password cannot be bound to a channel, which AuthNegotiateChannelBinding require "
+            "wants here: write AuthNegotiateBasicProvider off, or AuthNegotiateChannelBinding "
+            "optional");
     if (on && neg_basic_has(conf, "socache") && neg_basic_has(conf, NEG_KERBEROS) &&
         asks_ticket(conf))
         note(c->warnings, apr_pstrcat(c->pool, "AuthNegotiateBasicProvider socache", at, NULL),
@@ -262,15 +241,15 @@ static void check_passwords(checks *c, server_rec *s, const neg_section *section
              "checked it, and not when it comes from there. Write rules for names (Require user), "
              "or leave "
              "socache out; AuthNegotiateSession spares the KDC, too");
-    if ((on || takes_passwords(s, section)) && conf->require_tls == NEG_OFF)
+    if ((on || neg_sections_take_passwords(s, section)) && conf->require_tls == NEG_OFF)
         note(c->warnings, apr_pstrcat(c->pool, "AuthNegotiateRequireTLS Off", at, NULL),
              apr_psprintf(c->pool,
                           "passwords may come to %s without TLS, where everybody on the way can "
                           "read them: leave the line out, or write On",
                           section->where));
-    if (section->takes_passwords && (conf->keytab || !may_have_keytab(c, section)))
-        add_probe(c, apr_pstrcat(c->pool, "AuthBasicProvider kerberos", at, NULL), conf,
-                  NEG_PROBE_KEY);
+    if (section->takes_passwords && (conf->keytab || !may_have_keytab(s, section)))
+        probe_key(c, s, section, conf, apr_pstrcat(c->pool, "AuthBasicProvider kerberos", at, NULL),
+                  at);
 }
 
 /* Of a section, where there is something to say. */
@@ -285,14 +264,18 @@ static void note_at(apr_array_header_t *findings, const char *directive, const c
 static void check_realms(checks *c, server_rec *s, const neg_section *section, const neg_conf *conf,
                          const char *at)
 {
-    const char *needs = negotiates(s, section) ? neg_realm_needs_default(conf) : NULL;
+    const char *needs = neg_sections_negotiate(s, section) ? neg_realm_needs_default(conf) : NULL;
     const apr_array_header_t *lookalikes;
     if (section->takes_passwords)
         needs = "AuthBasicProvider kerberos";
     if (needs && c->krb5 && !c->default_realm)
-        note(c->errors, apr_pstrcat(c->pool, needs, at, NULL),
-             "krb5.conf is missing or has no default_realm, which this needs: write default_realm "
-             "= EXAMPLE.COM in its section [libdefaults]");
+        note_unless(
+            c,
+            section->takes_passwords ? NULL
+                                     : neg_sections_find_other(s, section, NEG_TOPIC_NAMES, 0),
+            apr_pstrcat(c->pool, needs, at, NULL),
+            "krb5.conf is missing or has no default_realm, which this needs: write default_realm "
+            "= EXAMPLE.COM in its section [libdefaults]");
     if (!c->default_realm)
         return;
     lookalikes = neg_realm_find_lookalikes(c->pool, section->conf, c->default_realm);
@@ -302,18 +285,34 @@ static void check_realms(checks *c, server_rec *s, const neg_section *section, c
     }
 }
 
+/* Tickets that a section does not say all of are none: an inner one may say the rest. */
+static void check_conflicts(checks *c, server_rec *s, const neg_section *section,
+                            const neg_conf *conf, const char *at)
+{
+    const neg_conf *own = section->conf;
+    const char *tickets = neg_s4u_conflict(own, conf);
+    const char *mechs = neg_mechs_conflict(neg_config_mechs(conf), neg_config_acceptor_text(conf));
+    if (tickets)
+        note_unless(
+            c, neg_sections_find_other(s, section, NEG_TOPIC_TICKETS, 1),
+            apr_pstrcat(c->pool,
+                        own->s4u2proxy ? "AuthNegotiateS4U2Proxy" : "AuthNegotiateImpersonate", at,
+                        NULL),
+            tickets);
+    if (mechs)
+        note_unless(c, neg_sections_find_other(s, section, NEG_TOPIC_MECHS, 0),
+                    apr_pstrcat(c->pool, "AuthNegotiateAcceptor", at, NULL), mechs);
+}
+
 static void check_section(checks *c, server_rec *s, const neg_section *section)
 {
     const neg_conf *own = section->conf;
-    const neg_conf *conf = neg_check_effective(c->pool, s, section);
+    const neg_conf *conf = neg_sections_merge(c->pool, s, section);
     const char *at =
         apr_psprintf(c->pool, " (in %s, %s:%d)", section->where, section->file, section->line);
     check_keytab(c, s, section, conf, at);
     check_groups(c, s, section, at);
-    note_at(c->errors, own->s4u2proxy ? "AuthNegotiateS4U2Proxy" : "AuthNegotiateImpersonate", at,
-            neg_s4u_conflict(own, conf));
-    note_at(c->errors, "AuthNegotiateAcceptor", at,
-            neg_mechs_conflict(neg_config_mechs(conf), neg_config_acceptor_text(conf)));
+    check_conflicts(c, s, section, conf, at);
     check_passwords(c, s, section, conf, at);
     note_at(c->warnings, "SetHandler negotiate-logout", at,
             neg_session_check_logout(c->pool, section, conf));
@@ -338,17 +337,18 @@ static void check_section(checks *c, server_rec *s, const neg_section *section)
  * (.htaccess, <If>) is refused when it is requested: see neg_attempt_lacks_tls(). */
 static void check_none(checks *c, server_rec *s, const neg_section *section)
 {
-    const neg_conf *conf = neg_check_effective(c->pool, s, section);
+    const neg_conf *conf = neg_sections_merge(c->pool, s, section);
     int concerned = section->negotiates || section->conf->require_tls;
     if (!concerned || conf->require_tls == NEG_ON ||
-        !(negotiates(s, section) || negotiates(c->main_server, section)))
+        !(neg_sections_negotiate(s, section) || neg_sections_negotiate(c->main_server, section)))
         return;
-    note(c->errors, "AuthNegotiateReplayCache none",
-         apr_psprintf(c->pool,
-                      "%s (%s:%d) does not require TLS, so that whoever sees a token on its way "
-                      "could use it again: write AuthNegotiateRequireTLS On there, or "
-                      "AuthNegotiateReplayCache default",
-                      section->where, section->file, section->line));
+    note_unless(
+        c, neg_sections_find_other(s, section, NEG_TOPIC_TLS, 0), "AuthNegotiateReplayCache none",
+        apr_psprintf(c->pool,
+                     "%s (%s:%d) does not require TLS, so that whoever sees a token on its way "
+                     "could use it again: write AuthNegotiateRequireTLS On there, or "
+                     "AuthNegotiateReplayCache default",
+                     section->where, section->file, section->line));
 }
 
 /* A virtual host has the main server's sections, too. */

@@ -286,8 +286,31 @@ int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
 /** post_config hook: tells the error log what check_config warned of. */
 int neg_check_warn(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 
+/* ---- sections.c ---- */
+
 /** What a section's requests will see: server, enclosing sections and itself merged, in p. */
-const neg_conf *neg_check_effective(apr_pool_t *p, server_rec *s, const neg_section *section);
+const neg_conf *neg_sections_merge(apr_pool_t *p, server_rec *s, const neg_section *section);
+/** What lines may have to do with. */
+typedef enum {
+    NEG_TOPIC_KEYTAB,
+    NEG_TOPIC_KEYS, /**< which keys accept, and of what mechanisms */
+    NEG_TOPIC_MECHS,
+    NEG_TOPIC_TICKETS, /**< for backends */
+    NEG_TOPIC_PASSWORDS,
+    NEG_TOPIC_NAMES,
+    NEG_TOPIC_TLS
+} neg_topic;
+/**
+ * A section that neg_sections_merge() does not take, of any server, that may be for the same
+ * requests and has lines of that topic; or NULL: then the merge is certain.
+ * @param inner whether one that lies within this section counts, too
+ */
+const neg_section *neg_sections_find_other(server_rec *s, const neg_section *section,
+                                           neg_topic topic, int inner);
+/** Whether it, or one around it in s, has AuthType Negotiate. */
+int neg_sections_negotiate(server_rec *s, const neg_section *section);
+/** The same of AuthBasicProvider kerberos. */
+int neg_sections_take_passwords(server_rec *s, const neg_section *section);
 
 /* ---- realms.c ---- */
 
@@ -323,6 +346,7 @@ const apr_array_header_t *neg_advice_find(apr_pool_t *p);
 typedef enum {
     NEG_PROBE_KEYTAB,    /**< it can be read */
     NEG_PROBE_KEY,       /**< and has a key that may accept */
+    NEG_PROBE_ACCEPTOR,  /**< has one, if it can be read */
     NEG_PROBE_DIRECTORY, /**< ccaches can be made there */
     NEG_PROBE_OWNER      /**< and given to whom -DelegatePerms says */
 } neg_probe_kind;
@@ -331,6 +355,7 @@ typedef struct {
     const char *where; /**< "AuthNegotiateKeytab (in /x, file:line)": how a finding begins */
     const neg_conf *conf;
     neg_probe_kind what;
+    const neg_section *other; /**< one that may mend what is found; NULL: none */
 } neg_probe;
 
 /** The name of the children's user. */

@@ -105,7 +105,7 @@ static void dump_session(dump *d, const neg_conf *conf)
 
 static void dump_section(dump *d, server_rec *s, const neg_section *section)
 {
-    const neg_conf *conf = neg_check_effective(d->pool, s, section);
+    const neg_conf *conf = neg_sections_merge(d->pool, s, section);
     apr_file_printf(d->out, "  %s%s (%s:%d)\n", section->where,
                     section->negotiates ? ": AuthType Negotiate" : "", section->file,
                     section->line);

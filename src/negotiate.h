@@ -39,6 +39,13 @@ typedef enum {
 
 struct neg_scheme;
 
+/** Whether an answer is for its client alone: see headers.c.  The greatest counts. */
+typedef enum {
+    NEG_SHARING_ANY,     /**< nobody was granted anything */
+    NEG_SHARING_BY_WORD, /**< by credentials in the request: where the answer says `public` */
+    NEG_SHARING_NONE     /**< by what a connection, a session or another module knows */
+} neg_sharing;
+
 /** What logout comes to. */
 typedef enum {
     NEG_LOGOUT_DONE,
@@ -66,6 +73,9 @@ typedef struct {
     const char *cookie;          /**< a Set-Cookie that the answer is to have, until it has it */
     struct neg_live *session;    /**< begun by this request; NULL: none */
     struct neg_impersonated *impersonated; /**< users of other modules: see impersonate.c */
+    neg_sharing sharing;                   /**< of the answer, with all its parts */
+    const char *header;              /**< where our challenges, or the final token, were written */
+    const apr_array_header_t *lines; /**< of const char *: these; NULL: none */
 } neg_exchange;
 
 /** One request, or subrequest or redirect, that asks for an identity. */
@@ -347,8 +357,7 @@ int neg_answer_unknown_groups(neg_attempt *a, request_rec *r);
 int neg_answer(neg_attempt *a, neg_outcome outcome);
 /** Asks a known client for a newer ticket.  @return whether it can be asked */
 int neg_answer_ask_again(const neg_attempt *a);
-/** Shared caches keep out of what had an Authorization header, and of nothing else by themselves.
- */
+/** No cache may give this answer to anybody else, whatever it says of itself. */
 void neg_answer_keep_private(request_rec *r);
 /** Sends a->exchange->cookie, if there is one. */
 void neg_answer_send_cookie(const neg_attempt *a);
@@ -366,6 +375,12 @@ const apr_table_t *neg_answer_take_own(request_rec *r);
 void neg_answer_give_own(request_rec *r, const apr_table_t *own);
 /** The status for a request that was granted and cannot be passed on: a->failure says why. */
 int neg_answer_unpassable(neg_attempt *a);
+
+/* ---- headers.c: the last look at them ---- */
+
+/** For a part of an answer, which was granted after the answer's own filters were chosen. */
+void neg_headers_watch(request_rec *r);
+void neg_headers_register(apr_pool_t *p);
 
 /* ---- report.c ---- */
 

@@ -133,18 +133,26 @@ static const char *probe_keytab(prober *c, const neg_conf *conf, apr_array_heade
     return why ? explain_unusable(c, keytab, why) : NULL;
 }
 
-static const char *probe_key(prober *c, const neg_conf *conf)
+static const char *probe_acceptor(prober *c, const neg_conf *conf,
+                                  const apr_array_header_t *entries)
 {
-    apr_array_header_t *entries;
-    const char *why = probe_keytab(c, conf, &entries);
-    if (why || serves(entries, conf))
-        return why;
+    if (serves(entries, conf))
+        return NULL;
     return apr_psprintf(c->pool,
                         "the keytab %s has no key for AuthNegotiateAcceptor %s, only of %s. Add "
                         "the key of HTTP/host.name, the name in the users' URL, or name the key "
                         "that is there in AuthNegotiateAcceptor",
                         neg_probe_keytab(c->pool, c->krb5, conf), neg_config_acceptor_text(conf),
                         neg_keytab_principals(c->pool, entries, 6));
+}
+
+static const char *probe_key(prober *c, const neg_conf *conf, int even_unreadable)
+{
+    apr_array_header_t *entries;
+    const char *why = probe_keytab(c, conf, &entries);
+    if (why)
+        return even_unreadable ? why : NULL;
+    return probe_acceptor(c, conf, entries);
 }
 
 /* Whoever owns the directory could put other files into the places of the users' tickets. */
@@ -208,7 +216,9 @@ static const char *run_probe(prober *c, const neg_probe *probe)
     case NEG_PROBE_KEYTAB:
         return probe_keytab(c, probe->conf, &entries);
     case NEG_PROBE_KEY:
-        return probe_key(c, probe->conf);
+        return probe_key(c, probe->conf, 1);
+    case NEG_PROBE_ACCEPTOR:
+        return probe_key(c, probe->conf, 0);
     case NEG_PROBE_DIRECTORY:
         return probe_directory(c, probe->conf);
     default:

@@ -44,6 +44,7 @@ $server->start;
 my @cases = (
     [ 'HTTP/1.1', 'h1', '/off/' ],
     [ 'HTTP/1.1, Persist On', 'h1', '/on/' ],
+    [ 'HTTP/1.1, passwords offered too, and a script makes the error page', 'h1', '/both/' ],
     [ 'HTTP/2', 'h2', '/off/' ],
     [ 'HTTP/2, Persist On', 'h2', '/on/' ],
     [ 'HTTP/2, sent back for a second leg', 'h2', '/two/' ],
@@ -83,11 +84,17 @@ CustomLog "@dir@/requests" "%H %>s %u %U"
 AliasMatch "^/[^/]+/(\w+\.(?:html|js))$" "@dir@/$1"
 AddType text/javascript .js
 AuthNegotiateKeytab "@keytab@"
-<LocationMatch "^/(off|on|two)/">
+ScriptAlias "/sorry/" "@stage@/cgi-bin/"
+<LocationMatch "^/(off|on|two|both)/">
     AuthType Negotiate
     AuthName "browsers"
     Require valid-user
 </LocationMatch>
+<Location "/both/">
+    AuthNegotiateBasicProvider file
+    AuthUserFile "@dir@/requests"
+    ErrorDocument 401 /sorry/env.pl
+</Location>
 <LocationMatch "^/on/">
     AuthNegotiatePersist On
 </LocationMatch>

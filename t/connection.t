@@ -119,7 +119,7 @@ subtest 'the identity stays' => sub {
     is user($first), $ALICE, 'alice';
     is $first->env->{NEGOTIATE_SOURCE}, 'header', '... by her token';
     is_deeply [ $first->header('Persistent-Auth') ], ['true'], '... and is told that it will last';
-    is $first->header('Cache-Control'), undef, '... Authorization alone keeps caches away';
+    is $first->header('Cache-Control'), 'private', '... and no cache may keep it';
     for my $name (qw(a b)) {
         my $r = $http->get(env_of($name));
         is user($r), $ALICE, "/$name without a token: alice";

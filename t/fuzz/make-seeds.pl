@@ -113,6 +113,12 @@ my %seeds = (
         'comma' => 'a=1,n=2; negotiate_0123abcd=x,__Host-b=3; c=4,d',
         'mixed' => " a = \"1\" ;; n = x;b",
     },
+    cachecontrol => {
+        'shared'  => 'public, max-age=60, S-MaxAge="5"',
+        'private' => 'no-cache="Set-Cookie, public", private',
+        'open'    => 'private="a, public',
+        'empty'   => ' ,, public=x',
+    },
     ntlm => {
         'negotiate'    => ntlm_negotiate(),
         'authenticate' => ntlm_authenticate(%ntlm_value),

@@ -29,6 +29,7 @@ sub new {
         port  => $opt{port} || free_port(),
         env   => { httpd_env($stage), %{ $opt{env} || {} } },
         under => $opt{under} || [],
+        first => $opt{first} || '',
         defines => [ map { ('-D', $_) } @{ $opt{defines} || [] } ],
     }, $class;
     make_path($self->{dir});
@@ -52,6 +53,7 @@ sub configure {
     my $frame = $self->_fill_in(_read("$T_DIR/conf/httpd.conf.in"));
     open my $out, '>', "$self->{dir}/httpd.conf" or die "$self->{dir}/httpd.conf: $!\n";
     print $out module_lines();
+    print $out $self->{first};
     print $out "User $user\nGroup $group\n" if defined $user;
     print $out "ServerName localhost:$self->{port}\n", $frame, $self->{conf};
     close $out;
@@ -241,6 +243,7 @@ NegTest::Server - start, check and stop an httpd of one's own
     ok !$server->try_to_start; like $server->said, qr/keytab/;
     $server->configure($other_text);         # before the next start
     NegTest::Server->new(..., defines => ['name']);           # httpd -D name
+    NegTest::Server->new(..., first => $load_modules);        # before this one
     NegTest::Server->new(..., under => [qw(valgrind -q)]);    # httpd -X under a tool
 
 The C<env> given is that of httpd alone; a value of undef removes a variable.
