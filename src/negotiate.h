@@ -65,6 +65,8 @@ typedef struct {
     const char *cookies;         /**< the Cookie header as the client sent it; NULL: without ours */
     const char *cookie;          /**< a Set-Cookie that the answer is to have, until it has it */
     struct neg_live *session;    /**< begun by this request; NULL: none */
+    const char *sid;             /**< the client's, where its PAC was read; else NULL */
+    const char *told;            /**< the last refusal that the error log has; NULL: none */
     struct neg_impersonated *impersonated; /**< users of other modules: see impersonate.c */
 } neg_exchange;
 
@@ -82,6 +84,7 @@ typedef struct {
     struct neg_live *recalled;    /**< the session that the identity comes from; NULL: none */
     const char *cookie_name;      /**< of sessions here, once somebody has asked */
     int fresh;                    /**< the identity comes from a token of this very request */
+    int ahead;                    /**< which a subrequest has used before it: a look ahead */
     gss_cred_id_t delegated;      /**< with a fresh identity, until it is stored */
     neg_bytes ap_req;             /**< with a fresh identity, where it is needed: see s4u.c */
     neg_failure failure;          /**< why r is refused */
@@ -361,7 +364,8 @@ int neg_answer_unknown_groups(neg_attempt *a, request_rec *r);
 int neg_answer(neg_attempt *a, neg_outcome outcome);
 /** Asks a known client for a newer ticket.  @return whether it can be asked */
 int neg_answer_ask_again(const neg_attempt *a);
-/** Shared caches keep out of what had an Authorization header, and of nothing else by themselves. */
+/** Shared caches keep out of what had an Authorization header, and of nothing else by themselves.
+ */
 void neg_answer_keep_private(request_rec *r);
 /** Sends a->exchange->cookie, if there is one. */
 void neg_answer_send_cookie(const neg_attempt *a);
