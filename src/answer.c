@@ -6,6 +6,7 @@
 
 #include "credentials.h"
 #include "negotiate.h"
+#include "session.h"
 #include "token.h"
 
 static const char *authenticate_header(const request_rec *r)

@@ -39,15 +39,6 @@ typedef enum {
 
 struct neg_scheme;
 
-/** What logout comes to. */
-typedef enum {
-    NEG_LOGOUT_DONE,
-    NEG_LOGOUT_NOTHING,  /**< there was no session to end */
-    NEG_LOGOUT_FAILED,   /**< one may go on, since the store does not answer */
-    NEG_LOGOUT_TOO_MANY, /**< one may go on, behind more cookies than are looked at */
-    NEG_LOGOUT_COUNT
-} neg_logout;
-
 /**
  * What became of the credentials of a client's request: one for the request with all its
  * subrequests and internal redirects, so that a token is never tried twice.
@@ -371,9 +362,6 @@ void neg_answer_keep_private(request_rec *r);
 void neg_answer_send_cookie(const neg_attempt *a);
 /** Of a user of another module's, who is refused.  @return what a fixups hook has to return */
 int neg_answer_impersonation(neg_attempt *a);
-/** Of the logout handler: a->exchange->cookie, and 200 or, where a session may go on, 503.
- * @return what a handler has to return */
-int neg_answer_logout(neg_attempt *a, neg_logout result);
 /** note_auth_failure hook: the challenges for a 401 that another module answers. */
 int neg_answer_note_failure(request_rec *r, const char *auth_type);
 

@@ -139,6 +139,15 @@ int neg_session_is_of_two(neg_attempt *a, const apr_array_header_t *living);
 
 /* ---- session.c ---- */
 
+/** What logout comes to. */
+typedef enum {
+    NEG_LOGOUT_DONE,
+    NEG_LOGOUT_NOTHING,  /**< there was no session to end */
+    NEG_LOGOUT_FAILED,   /**< one may go on, since the store does not answer */
+    NEG_LOGOUT_TOO_MANY, /**< one may go on, behind more cookies than are looked at */
+    NEG_LOGOUT_COUNT
+} neg_logout;
+
 /** Source: the identity of a session whose cookie the client sent. */
 neg_outcome neg_session_recall(neg_attempt *a);
 /** Whether a fresh identity's session will count among those of its account: see sessionseat.c. */
@@ -149,6 +158,12 @@ int neg_session_fixups(request_rec *r);
 /** Ends the client's sessions in a's protection space, and writes the cookie that deletes its own.
  */
 neg_logout neg_session_end(neg_attempt *a);
+
+/* ---- answer.c ---- */
+
+/** Of the logout handler: a->exchange->cookie, and 200 or, where a session may go on, 503.
+ * @return what a handler has to return */
+int neg_answer_logout(neg_attempt *a, neg_logout result);
 
 /* ---- logout.c: what is seen of cookies elsewhere, and the handler that ends sessions ---- */
 
