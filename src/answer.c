@@ -8,6 +8,7 @@
 #include "connection.h"
 #include "credentials.h"
 #include "negotiate.h"
+#include "session.h"
 #include "token.h"
 
 static const char *authenticate_header(const request_rec *r)

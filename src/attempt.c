@@ -93,13 +93,19 @@ neg_exchange *neg_attempt_exchange(request_rec *r)
     return a ? a->exchange : make_root(root)->exchange;
 }
 
+/* That of ServerName, where it has one; else the one that the client has come to. */
+static apr_port_t port_of(const request_rec *r)
+{
+    return r->server->port ? r->server->port : r->connection->local_addr->port;
+}
+
 /* The protection space (RFC 9110 section 11.5): scheme and server as they are configured, not as
  * the client names them, and the realm.  A forward proxy's users are in a space of their own. */
 static const char *space_of(request_rec *r, apr_pool_t *p)
 {
     const char *name = ap_auth_name(r);
     return apr_pstrcat(p, r->proxyreq == PROXYREQ_PROXY ? "proxy" : ap_http_scheme(r), "://",
-                       r->server->server_hostname, ":", apr_itoa(p, r->server->port), " ",
+                       r->server->server_hostname, ":", apr_itoa(p, port_of(r)), " ",
                        name ? name : "", NULL);
 }
 
@@ -146,7 +152,9 @@ static int may_inherit(const neg_attempt *a, const neg_identity *identity)
            neg_permits(a->conf, a->acceptor_key, a->space, identity) == NULL;
 }
 
-/* What an ancestor was granted, or else what the client's token has proven for a sibling. */
+/* What an ancestor was granted, or else what the client's token has proven for a sibling.  The
+ * client's own request comes after a sibling where mod_rewrite has looked ahead (LA-U): its token
+ * it is all the same. */
 static neg_outcome inherit(neg_attempt *a)
 {
     for (request_rec *r = parent_of(a->r); r && !a->identity; r = parent_of(r)) {
@@ -156,6 +164,8 @@ static neg_outcome inherit(neg_attempt *a)
     }
     if (!a->identity && a->exchange->identity && neg_basic_may_keep(a->exchange->identity))
         a->identity = a->exchange->identity;
+    a->ahead = a->identity && a->r == a->exchange->root;
+    a->fresh = a->ahead;
     return a->identity ? NEG_GRANTED : NEG_UNKNOWN;
 }
 
@@ -288,11 +298,22 @@ static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
     return NEG_GRANTED;
 }
 
+/* What the look ahead has stored is where it is: a ccache of the request's is none for a
+ * connection. */
+static neg_outcome settle_ahead(neg_attempt *a)
+{
+    if (!a->identity->ccache && neg_conn_may_remember(a))
+        neg_conn_remember(a);
+    return NEG_GRANTED;
+}
+
 /* A fresh identity, and the ccache that came with it, belong to the connection where that may keep
  * them, else to the client's request. */
 static neg_outcome settle(neg_attempt *a)
 {
     int remember = neg_conn_may_remember(a);
+    if (a->ahead)
+        return settle_ahead(a);
     if (!a->identity->provider)
         neg_conn_note_worked(a->r);
     neg_conn_forget(a->r);
@@ -335,7 +356,7 @@ static neg_outcome admit(neg_attempt *a)
         return a->fresh ? settle(a) : NEG_GRANTED;
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "%s is known, but not for this location: %s",
                   a->identity->principal, why);
-    if (!a->fresh && is_too_late(a))
+    if ((!a->fresh || a->ahead) && is_too_late(a))
         return refuse_too_late(a);
     if (!a->fresh) {
         a->identity = NULL;
@@ -366,7 +387,7 @@ static neg_outcome ask_sources(neg_attempt *a)
     for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
         neg_outcome outcome = sources[i].ask(a);
         if (outcome == NEG_GRANTED) {
-            a->source = sources[i].name;
+            a->source = a->ahead ? "header" : sources[i].name;
             outcome = admit(a);
             if (outcome == NEG_REFUSED && a->fresh)
                 withdraw(a);

@@ -51,6 +51,8 @@ typedef enum {
     X(NO_SCHEME, "no-scheme", POLICY)                                                              \
     X(GROUPS, "groups", POLICY)                                                                    \
     X(POLICY, "policy", POLICY)                                                                    \
+    X(SESSION_LIMIT, "session-limit", POLICY)                                                      \
+    X(TWO_SESSIONS, "two-sessions", POLICY)                                                        \
     X(NOT_DELEGATED, "not-delegated", POLICY)                                                      \
     X(NO_EVIDENCE, "no-evidence", POLICY)                                                          \
     X(NOT_FORWARDABLE, "not-forwardable", POLICY)                                                  \

@@ -11,6 +11,7 @@
 
 #include "acting.h"
 #include "negotiate.h"
+#include "session.h"
 #include "userpass.h"
 
 /* ---- Which realms may be asked ---- */
@@ -272,7 +273,7 @@ authn_status neg_kerberos_check(neg_attempt *a, const char *user, const char *pa
     in.want_ap_req = neg_s4u_is_on(a->conf);
     in.want_delegated = neg_config_delegate_place(a->conf) != NULL && !in.want_ap_req;
     in.wants = a->conf->wants;
-    in.want_pac = a->conf->wants_pac;
+    in.want_pac = a->conf->wants_pac || neg_session_wants_account(a);
     return ask_about(a, &in, user, realm);
 }
 

@@ -8,6 +8,7 @@
 #include "connection.h"
 #include "credentials.h"
 #include "negotiate.h"
+#include "session.h"
 #include "token.h"
 
 /* SPNEGO with Kerberos needs three legs at most; DCE style and mechListMIC stay below this too. */
@@ -141,6 +142,16 @@ static neg_outcome find_context(neg_attempt *a, const neg_token *token, neg_cont
     return NEG_UNKNOWN;
 }
 
+static void take_pac(neg_identity *identity, const neg_pac *pac)
+{
+    identity->account = pac->account;
+    identity->upn = pac->upn;
+    identity->sid = pac->sid;
+    identity->groups = pac->groups;
+    identity->deny_only = pac->deny_only;
+    identity->pac_unknown = pac->unknown;
+}
+
 neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *client,
                                      neg_bytes ap_req)
 {
@@ -159,12 +170,9 @@ neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *cli
     identity->channel = neg_config_channel(a->conf);
     identity->bound = client->bound;
     identity->attributes = client->attributes;
-    identity->account = client->pac.account;
-    identity->upn = client->pac.upn;
-    identity->sid = client->pac.sid;
-    identity->groups = client->pac.groups;
-    identity->deny_only = client->pac.deny_only;
-    identity->pac_unknown = client->pac.unknown;
+    a->exchange->sid = client->pac.sid;
+    if (a->conf->wants_pac)
+        take_pac(identity, &client->pac);
     identity->ccache_dir = neg_config_delegate_place(a->conf);
     identity->ccache_perms = neg_config_perms(a->conf);
     if (client->delegated != GSS_C_NO_CREDENTIAL)
@@ -267,7 +275,7 @@ static neg_outcome accept_leg(neg_attempt *a, neg_worker *worker, neg_bytes byte
     input.token = bytes;
     input.ap_req = token->ap_req;
     input.wants = a->conf->wants;
-    input.want_pac = a->conf->wants_pac;
+    input.want_pac = a->conf->wants_pac || neg_session_wants_account(a);
     input.mech = token->mech;
     input.is_spnego = is_spnego(token);
     if (token->ntlm.type == NEG_NTLM_AUTHENTICATE && !token->ntlm.bound)

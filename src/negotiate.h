@@ -46,15 +46,6 @@ typedef enum {
     NEG_SHARING_NONE     /**< by what a connection, a session or another module knows */
 } neg_sharing;
 
-/** What logout comes to. */
-typedef enum {
-    NEG_LOGOUT_DONE,
-    NEG_LOGOUT_NOTHING,  /**< there was no session to end */
-    NEG_LOGOUT_FAILED,   /**< one may go on, since the store does not answer */
-    NEG_LOGOUT_TOO_MANY, /**< one may go on, behind more cookies than are looked at */
-    NEG_LOGOUT_COUNT
-} neg_logout;
-
 /**
  * What became of the credentials of a client's request: one for the request with all its
  * subrequests and internal redirects, so that a token is never tried twice.
@@ -72,6 +63,8 @@ typedef struct {
     const char *cookies;         /**< the Cookie header as the client sent it; NULL: without ours */
     const char *cookie;          /**< a Set-Cookie that the answer is to have, until it has it */
     struct neg_live *session;    /**< begun by this request; NULL: none */
+    const char *sid;             /**< the client's, where its PAC was read; else NULL */
+    const char *told;            /**< the last refusal that the error log has; NULL: none */
     struct neg_impersonated *impersonated; /**< users of other modules: see impersonate.c */
     neg_sharing sharing;                   /**< of the answer, with all its parts */
     const char *header;              /**< where our challenges, or the final token, were written */
@@ -93,6 +86,7 @@ typedef struct {
     const char *cookie_name;      /**< of sessions here, once somebody has asked */
     int fresh;                    /**< the identity comes from a token of this very request */
     int kept;                     /**< and the connection keeps it */
+    int ahead;                    /**< which a subrequest has used before it: a look ahead */
     gss_cred_id_t delegated;      /**< with a fresh identity, until it is stored */
     neg_bytes ap_req;             /**< with a fresh identity, where it is needed: see s4u.c */
     neg_failure failure;          /**< why r is refused */
@@ -363,9 +357,6 @@ void neg_answer_keep_private(request_rec *r);
 void neg_answer_send_cookie(const neg_attempt *a);
 /** Of a user of another module's, who is refused.  @return what a fixups hook has to return */
 int neg_answer_impersonation(neg_attempt *a);
-/** Of the logout handler: a->exchange->cookie, and 200 or, where a session may go on, 503.
- * @return what a handler has to return */
-int neg_answer_logout(neg_attempt *a, neg_logout result);
 /** note_auth_failure hook: the challenges for a 401 that another module answers. */
 int neg_answer_note_failure(request_rec *r, const char *auth_type);
 

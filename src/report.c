@@ -1,5 +1,7 @@
 /* What the error log is told of a refusal, and how often. */
 
+#include <string.h>
+
 #include <apr_atomic.h>
 #include <apr_time.h>
 
@@ -82,7 +84,7 @@ static void tell_password(const neg_attempt *a)
                   neg_cause_code(a->failure.cause));
 }
 
-void neg_report_basic(const neg_attempt *a)
+static void tell_basic(const neg_attempt *a)
 {
     if (neg_cause_blame(a->failure.cause) == NEG_BLAME_PASSWORD)
         tell_password(a);
@@ -90,10 +92,28 @@ void neg_report_basic(const neg_attempt *a)
         tell(a, "Basic refused", a->failure.cause, a->failure.text);
 }
 
+/* A client's request may be refused twice, for a look ahead and for itself.  It has one password,
+ * and has guessed once. */
+static int is_told(const neg_attempt *a)
+{
+    const char *before = a->exchange->told;
+    a->exchange->told =
+        neg_cause_blame(a->failure.cause) == NEG_BLAME_PASSWORD ? "a password" : a->failure.text;
+    return before && strcmp(before, a->exchange->told) == 0;
+}
+
+void neg_report_basic(const neg_attempt *a)
+{
+    if (!is_told(a))
+        tell_basic(a);
+}
+
 void neg_report(const neg_attempt *a)
 {
+    if (is_told(a))
+        return;
     if (a->exchange->scheme == &neg_basic_scheme)
-        neg_report_basic(a);
+        tell_basic(a);
     else
         tell(a, "Negotiate refused", a->failure.cause, a->failure.text);
 }

@@ -12,18 +12,9 @@
 #include <apr_escape.h>
 #include <apr_strings.h>
 #include <http_core.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 
-#include "cookie.h"
 #include "session.h"
-
-/* Cookies of one name that are looked at: for another Path or Domain, or planted by who can set
- * some for this host. */
-#define COOKIES_MAX 64
-/* Those of them that a request looks up in a store.  Who can plant cookies has as many sessions as
- * he likes, and may have ended them. */
-#define LOOKUPS_MAX 32
 
 /* A session is renewed when this part of its time without a request has gone: each answer with a
  * new cookie would keep caches from all of them. */
@@ -32,17 +23,6 @@
 #define SWEEP_SECONDS 60
 
 /* ---- Good here? ---- */
-
-/* What was sealed counts, and what this location has: the shorter wins. */
-static const char *lapsed(const neg_attempt *a, const neg_session *s, apr_time_t now)
-{
-    neg_timeouts timeouts = neg_config_timeouts(a->conf);
-    if (now >= s->ends || now >= s->begun + timeouts.absolute || now >= s->identity->expires)
-        return "it has ended";
-    if (now >= s->idle_at || now >= s->renewed + timeouts.idle)
-        return "it has not been used for too long";
-    return NULL;
-}
 
 /* The client's tickets may have been left at another machine: then none were stored, to who asks
  * here.  A renewal keeps the session as it is, for where they are. */
@@ -54,105 +34,90 @@ static const neg_identity *without_ccache(const neg_attempt *a, const neg_identi
     return copy;
 }
 
-/* Any session of the client's that goes on. */
-static const char *examine_times(neg_attempt *a, neg_live *l)
+/* Whether one that goes on lets the client in here, too. */
+static const char *examine_here(neg_attempt *a, neg_live *l)
 {
-    const char *why = neg_session_read(a, l);
-    return why ? why : lapsed(a, &l->session, apr_time_now());
-}
-
-/* One that lets the client in here. */
-static const char *examine(neg_attempt *a, neg_live *l)
-{
-    const char *why = examine_times(a, l);
-    if (why)
-        return why;
     l->identity = l->session.identity;
     if (l->identity->ccache && !neg_ccache_is_kept(l->identity->ccache))
         l->identity = without_ccache(a, l->identity);
     return neg_permits(a->conf, a->acceptor_key, a->space, l->identity);
 }
 
-/* The client's cookies of this space, one after the other. */
-typedef struct {
-    int looked_at, found;
-    neg_bytes ids[COOKIES_MAX]; /* of those that were found */
-} cookies;
-
-/* One session may come in many cookies. */
-static int is_found_again(const cookies *c, const neg_live *l)
+/* The first that does. */
+static neg_live *choose(neg_attempt *a, const apr_array_header_t *living)
 {
-    for (int i = 0; l->id.len && i < c->found; i++)
-        if (memcmp(c->ids[i].data, l->id.data, NEG_SESSION_ID) == 0)
-            return 1;
-    return 0;
-}
-
-static const char *next_cookie(neg_attempt *a, cookies *c)
-{
-    return a->exchange->cookies && c->looked_at < COOKIES_MAX
-               ? neg_cookie_find(neg_attempt_pool(a), a->exchange->cookies,
-                                 neg_session_cookie_name(a), c->looked_at++)
-               : NULL;
-}
-
-/* @return whether there is another one that our key has sealed, and whose end has not come */
-static int next_session(neg_attempt *a, cookies *c, neg_live *l)
-{
-    const char *text;
-    while ((text = next_cookie(a, c))) {
-        const char *why = neg_session_unseal(a, text, l);
-        if (!why && is_found_again(c, l))
-            why = "it is the same as one before it";
-        if (!why) {
-            c->ids[c->found++] = l->id;
-            return 1;
-        }
-        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "a session cookie is not used: %s", why);
-    }
-    return 0;
-}
-
-/* The first that is good enough. */
-static int find_session(neg_attempt *a, neg_live *l, const char *(*look)(neg_attempt *, neg_live *))
-{
-    cookies c = {.looked_at = 0};
-    while (c.found < LOOKUPS_MAX && next_session(a, &c, l)) {
-        const char *why = look(a, l);
+    for (int i = 0; i < living->nelts; i++) {
+        neg_live *l = &APR_ARRAY_IDX(living, i, neg_live);
+        const char *why = examine_here(a, l);
         if (!why)
-            return 1;
+            return l;
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, a->r, "a session cookie is not used: %s", why);
     }
-    return 0;
+    return NULL;
 }
+
+/* ---- In use ---- */
 
 static apr_time_t earlier(apr_time_t a, apr_time_t b)
 {
     return a < b ? a : b;
 }
 
+static apr_time_t later(apr_time_t a, apr_time_t b)
+{
+    return a > b ? a : b;
+}
+
+/*
+ * Each location asks when a session was last used, wherever that was: so its use is noted in time
+ * for the strictest of those that it has been used at.
+ */
 static int is_due(const neg_attempt *a, const neg_session *s, apr_time_t now)
 {
-    return now - s->renewed >= RENEWED_AFTER(neg_config_timeouts(a->conf).idle);
+    apr_interval_time_t here = neg_config_timeouts(a->conf).idle;
+    return now - s->renewed >= RENEWED_AFTER(earlier(here, s->idle));
 }
 
-/* Only its idle time begins anew; what it ends at, it has been given at its beginning. */
+/* Its idle time begins anew; what it ends at, it has been given at its beginning. */
+static neg_live as_used_now(const neg_attempt *a, const neg_live *l, apr_time_t now)
+{
+    apr_interval_time_t here = neg_config_timeouts(a->conf).idle;
+    neg_live used = *l;
+    used.session.renewed = now;
+    used.session.idle = earlier(here, l->session.idle);
+    used.session.idle_at = later(l->session.idle_at, earlier(now + here, l->session.ends));
+    return used;
+}
+
+/* A session that comes to a location with another idle time, shorter or much longer, is noted at
+ * once: else the next use would come too late there. */
+static int is_changed(const neg_attempt *a, const neg_session *s, const neg_session *used)
+{
+    return used->idle < s->idle ||
+           used->idle_at - s->idle_at >= RENEWED_AFTER(neg_config_timeouts(a->conf).idle);
+}
+
+/*
+ * Whether a renewal is written into the store, where all users share the room: a session that is
+ * renewed every few seconds is there twice as old each time, and then every few minutes.  Between
+ * them the cookie alone has it, and the entry lasts for as long.
+ */
+static int is_for_store(const neg_live *l, const neg_live *used, apr_time_t now)
+{
+    apr_interval_time_t pause = earlier(NEG_SESSION_SPARE, (now - l->session.begun) / 2);
+    return used->session.idle < l->session.idle || now - l->stored >= pause ||
+           used->session.idle_at > l->stored_idle_at + NEG_SESSION_SPARE;
+}
+
 static void renew(neg_attempt *a, const neg_live *l, apr_time_t now)
 {
-    neg_live renewed = *l;
-    renewed.session.renewed = now;
-    renewed.session.idle_at =
-        earlier(now + neg_config_timeouts(a->conf).idle, renewed.session.ends);
-    if (!is_due(a, &l->session, now) || renewed.session.idle_at <= l->session.idle_at)
+    neg_live used = as_used_now(a, l, now);
+    if (!is_due(a, &l->session, now) && !is_changed(a, &l->session, &used.session))
         return;
-    if (neg_session_save(a, &renewed, 1) && renewed.session.identity->ccache)
-        neg_ccache_renew(renewed.session.identity->ccache);
-}
-
-static int end_session(neg_attempt *a, const neg_live *l)
-{
-    neg_session_list_remove(a, l);
-    return neg_session_forget(a, l);
+    if (neg_session_save(a, &used,
+                         is_for_store(l, &used, now) ? NEG_SESSION_RENEW : NEG_SESSION_PROLONG) &&
+        used.session.identity->ccache)
+        neg_ccache_renew(used.session.identity->ccache);
 }
 
 /* ---- A new session ---- */
@@ -221,6 +186,7 @@ static const char *keep_ccache(neg_attempt *a, const neg_live *l)
     apr_pool_t *p = neg_attempt_pool(a);
     const neg_identity *identity = a->identity;
     neg_ccache_session session;
+    const char *account = neg_session_account(a);
     const char *kept = NULL, *why;
     if (!has_tickets_to_keep(a))
         return NULL;
@@ -228,7 +194,7 @@ static const char *keep_ccache(neg_attempt *a, const neg_live *l)
     session.directory = identity->ccache_dir;
     session.ends = l->session.ends;
     session.idle = neg_config_timeouts(a->conf).idle;
-    session.owner = hash_text(p, identity->principal, strlen(identity->principal), 8);
+    session.owner = hash_text(p, account, strlen(account), 8);
     session.name = hash_text(p, l->id.data, l->id.len, 16);
     if ((why = neg_ccache_keep(p, identity->ccache, &session, &kept)))
         neg_report_aside(a, NEG_CAUSE_DELEGATION, why);
@@ -246,30 +212,24 @@ static const neg_identity *identity_to_keep(neg_attempt *a, const neg_live *l)
     return identity;
 }
 
-static int make_id(const neg_attempt *a, neg_live *l)
-{
-    unsigned char *id = apr_palloc(neg_attempt_pool(a), NEG_SESSION_ID);
-    l->id.data = id;
-    l->id.len = neg_session_store_of(a) ? NEG_SESSION_ID : 0;
-    return RAND_bytes(id, NEG_SESSION_ID) == 1;
-}
-
-static void begin(neg_attempt *a)
+/* @return whether there is one now */
+static int begin(neg_attempt *a)
 {
     neg_timeouts timeouts = neg_config_timeouts(a->conf);
     neg_live *l = apr_pcalloc(neg_attempt_pool(a), sizeof(*l));
     apr_time_t now = apr_time_now();
     l->session.begun = l->session.renewed = now;
     l->session.ends = earlier(now + timeouts.absolute, a->identity->expires);
+    l->session.idle = timeouts.idle;
     l->session.idle_at = earlier(now + timeouts.idle, l->session.ends);
-    if (l->session.ends <= now || !make_id(a, l))
-        return;
-    neg_session_list_add(a, l);
+    if (l->session.ends <= now || (neg_session_store_of(a) && !neg_session_take_seat(a, l)))
+        return 0;
     l->session.identity = identity_to_keep(a, l);
-    if (neg_session_save(a, l, 0))
+    if (neg_session_save(a, l, NEG_SESSION_BEGIN))
         a->exchange->session = l;
     else if (l->session.identity->ccache)
         neg_ccache_drop(l->session.identity->ccache);
+    return a->exchange->session == l;
 }
 
 /* A password is good again for each location that an internal redirect comes to. */
@@ -279,23 +239,41 @@ static int has_begun(neg_attempt *a)
     if (begun && is_as_good(a, begun->session.identity))
         return 1;
     if (begun)
-        end_session(a, begun);
+        neg_session_forget(a, begun);
     a->exchange->session = NULL;
     return 0;
 }
 
+static void end_those(neg_attempt *a, const apr_array_header_t *living, int of_same_person)
+{
+    for (int i = 0; i < living->nelts; i++) {
+        const neg_live *l = &APR_ARRAY_IDX(living, i, neg_live);
+        if (neg_session_is_same_person(l->session.identity, a->identity) == of_same_person)
+            neg_session_forget(a, l);
+    }
+}
+
+/* A client that sends a token with every request need not get as many cookies. */
+static int has_one_as_good(neg_attempt *a, const apr_array_header_t *living)
+{
+    for (int i = 0; i < living->nelts; i++) {
+        const neg_live *l = &APR_ARRAY_IDX(living, i, neg_live);
+        if (!is_due(a, &l->session, apr_time_now()) && is_as_good(a, l->session.identity))
+            return 1;
+    }
+    return 0;
+}
+
+/* Where no other session can begin, the user's goes on. */
 static void begin_if_wanted(neg_attempt *a)
 {
-    neg_live old;
-    int has_old;
+    const apr_array_header_t *living;
     if (!is_wanted(a) || !neg_basic_may_keep(a->identity) || has_begun(a))
         return;
-    has_old = find_session(a, &old, examine_times);
-    if (has_old && !is_due(a, &old.session, apr_time_now()) && is_as_good(a, old.session.identity))
-        return; /* a client that sends a token with every request need not get as many cookies */
-    if (has_old)
-        end_session(a, &old);
-    begin(a);
+    living = neg_session_find(a);
+    end_those(a, living, 0);
+    if (!has_one_as_good(a, living) && begin(a))
+        end_those(a, living, 1);
 }
 
 /* A subrequest has no answer of its own, and whether what it is part of is allowed is not known. */
@@ -316,37 +294,38 @@ int neg_session_fixups(request_rec *r)
 
 neg_outcome neg_session_recall(neg_attempt *a)
 {
-    neg_live l;
-    if (!is_wanted(a) || !find_session(a, &l, examine))
+    const apr_array_header_t *living = is_wanted(a) ? neg_session_find(a) : NULL;
+    neg_live *l = living && !neg_session_is_of_two(a, living) ? choose(a, living) : NULL;
+    if (!l)
         return NEG_UNKNOWN;
-    a->identity = l.identity;
-    a->recalled = apr_pmemdup(neg_attempt_pool(a), &l, sizeof(l));
+    a->identity = l->identity;
+    a->recalled = l;
     return NEG_GRANTED;
 }
 
-static int has_more_cookies(neg_attempt *a)
+int neg_session_wants_account(const neg_attempt *a)
 {
-    return a->exchange->cookies && neg_cookie_find(neg_attempt_pool(a), a->exchange->cookies,
-                                                   neg_session_cookie_name(a), COOKIES_MAX) != NULL;
+    return is_wanted(a) && neg_session_store_of(a);
 }
 
-/* What the store has not got is ended again: a store that is gone says so of all. */
+/* Whosever they are: what came with this request is what the user wants to be rid of.  What the
+ * store has not got is ended again: a store that is gone says so of all. */
 neg_logout neg_session_end(neg_attempt *a)
 {
-    cookies c = {.looked_at = 0};
+    neg_session_cookies c = {.looked_at = 0};
     neg_live l;
     int ended = 0, failed = 0;
-    while (a->server->session_keys && next_session(a, &c, &l)) {
-        ended |= examine_times(a, &l) == NULL;
-        failed |= !end_session(a, &l);
+    while (a->server->session_keys && neg_session_next(a, &c, &l)) {
+        ended |= neg_session_examine(a, &l) == NULL;
+        failed |= !neg_session_forget(a, &l);
     }
     if (a->exchange->session) {
         ended = 1;
-        failed |= !end_session(a, a->exchange->session);
+        failed |= !neg_session_forget(a, a->exchange->session);
     }
     neg_session_write_cookie(a, NULL, 0);
-    return failed                ? NEG_LOGOUT_FAILED
-           : has_more_cookies(a) ? NEG_LOGOUT_TOO_MANY
-           : ended               ? NEG_LOGOUT_DONE
-                                 : NEG_LOGOUT_NOTHING;
+    return failed                    ? NEG_LOGOUT_FAILED
+           : neg_session_has_more(a) ? NEG_LOGOUT_TOO_MANY
+           : ended                   ? NEG_LOGOUT_DONE
+                                     : NEG_LOGOUT_NOTHING;
 }

@@ -49,14 +49,28 @@ const char *neg_session_check_clear(apr_pool_t *p, const server_rec *s, const ne
 
 /* ---- sessioncookie.c: a session as a cookie and as a record, and back ---- */
 
-#define NEG_SESSION_ID NEG_STORE_ID /**< length of its number in a store */
+/** Length of its number in a store: the name of its entry (sessionseat.c), and what only this
+ * session has, so that no other opens a record that was put there before or after it. */
+#define NEG_SESSION_ID (NEG_STORE_ID + 16)
 
 typedef struct neg_live {
     neg_bytes id;                 /**< its number in the store; empty without one */
     neg_bytes record;             /**< what the cookie has sealed, or the store */
     neg_session session;          /**< the same, read */
+    apr_time_t stored;            /**< when the store was last told that it is in use */
+    apr_time_t stored_idle_at;    /**< and its idle_at then */
     const neg_identity *identity; /**< the session's, as this machine can use it */
 } neg_live;
+
+/** How a session is kept. */
+typedef enum {
+    NEG_SESSION_BEGIN,
+    NEG_SESSION_RENEW,  /**< where it is */
+    NEG_SESSION_PROLONG /**< by the cookie alone, for NEG_SESSION_SPARE at most */
+} neg_session_how;
+
+/** For how long a session's entry in a store may lack what its cookie has. */
+#define NEG_SESSION_SPARE apr_time_from_sec(300)
 
 /** What a seal is bound to: what it is of, the place and the cookie; in a's pool. */
 neg_bytes neg_session_associated(neg_attempt *a, const char *what, neg_bytes id);
@@ -77,31 +91,79 @@ const char *neg_session_unseal(neg_attempt *a, const char *value, neg_live *l);
 const char *neg_session_read(neg_attempt *a, neg_live *l);
 /** Keeps a session, or its renewal; the cookie for the answer is written where one is needed.
  * @return whether it could be kept */
-int neg_session_save(neg_attempt *a, const neg_live *l, int renewal);
-/** Removes its record and the client's tickets.  @return 0 when the store has not done so */
+int neg_session_save(neg_attempt *a, const neg_live *l, neg_session_how how);
+/** Ends it, with the client's tickets.  @return 0 when the store has not done so */
 int neg_session_forget(neg_attempt *a, const neg_live *l);
+/** Tells that the store does not answer. */
+void neg_session_report_silence(neg_attempt *a);
 /** @param value NULL deletes the cookie */
 void neg_session_write_cookie(neg_attempt *a, const char *value, apr_time_t ends);
 
-/* ---- sessionlist.c: how many sessions of a principal a store has ---- */
+/* ---- sessionseat.c: how many sessions a user has in a store ---- */
 
-#define NEG_SESSIONS_MAX 16
+#define NEG_SESSIONS_MAX 16 /**< of a user in a protection space */
+#define NEG_SESSION_WINDOW                                                                         \
+    apr_time_from_sec(600) /**< in which no more begin, ended ones included */
 
-/** Notes a new session of a->identity's, which may end its oldest. */
-void neg_session_list_add(neg_attempt *a, const neg_live *l);
-/** Forgets one, if it has been read. */
-void neg_session_list_remove(neg_attempt *a, const neg_live *l);
+/** Whose sessions count together: a SID, or the principal without regard to case. */
+const char *neg_session_account(const neg_attempt *a);
+/** Gives a new session of a->identity's its number in the store.
+ * @return 0 when it can have none, which has been told */
+int neg_session_take_seat(neg_attempt *a, neg_live *l);
+/** The name of its entry in the store. */
+neg_bytes neg_session_seat_of(const neg_live *l);
+/** Until when the entry has to stay.  @param alive until when its session may go on */
+apr_time_t neg_session_seat_until(const neg_live *l, apr_time_t alive);
+
+/* ---- sessionfind.c: which sessions the client's cookies are of ---- */
+
+#define NEG_SESSION_COOKIES 64 /**< of one name are looked at */
+
+/** The client's cookies of this space, one after the other; all zero before the first. */
+typedef struct {
+    int looked_at, found;
+    neg_bytes ids[NEG_SESSION_COOKIES]; /**< of those that were found */
+} neg_session_cookies;
+
+/** @return whether there is another one that our key has sealed, and whose end has not come */
+int neg_session_next(neg_attempt *a, neg_session_cookies *c, neg_live *l);
+/** Whether there are more than are looked at. */
+int neg_session_has_more(neg_attempt *a);
+/** Reads it.  @return NULL when it goes on, or why not */
+const char *neg_session_examine(neg_attempt *a, neg_live *l);
+/** All that go on, as neg_live, in a's pool. */
+const apr_array_header_t *neg_session_find(neg_attempt *a);
+int neg_session_is_same_person(const neg_identity *one, const neg_identity *other);
+/** Whether they are of two persons, which is told. */
+int neg_session_is_of_two(neg_attempt *a, const apr_array_header_t *living);
 
 /* ---- session.c ---- */
 
+/** What logout comes to. */
+typedef enum {
+    NEG_LOGOUT_DONE,
+    NEG_LOGOUT_NOTHING,  /**< there was no session to end */
+    NEG_LOGOUT_FAILED,   /**< one may go on, since the store does not answer */
+    NEG_LOGOUT_TOO_MANY, /**< one may go on, behind more cookies than are looked at */
+    NEG_LOGOUT_COUNT
+} neg_logout;
+
 /** Source: the identity of a session whose cookie the client sent. */
 neg_outcome neg_session_recall(neg_attempt *a);
+/** Whether a fresh identity's session will count among those of its account: see sessionseat.c. */
+int neg_session_wants_account(const neg_attempt *a);
 /** fixups hook, when the client is known to be allowed: begins a session after a fresh grant,
  * unless the client has one that is as good, and renews one that is in use. */
 int neg_session_fixups(request_rec *r);
 /** Ends the client's sessions in a's protection space, and writes the cookie that deletes its own.
  */
 neg_logout neg_session_end(neg_attempt *a);
+
+/* ---- answer.c ---- */
+
+/** Of the logout handler: a->exchange->cookie, and 200 or, where a session may go on, 503.
+ * @return what a handler has to return */
+int neg_answer_logout(neg_attempt *a, neg_logout result);
 
 /* ---- logout.c: what is seen of cookies elsewhere, and the handler that ends sessions ---- */
 

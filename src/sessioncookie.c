@@ -111,8 +111,8 @@ neg_bytes neg_session_associated(neg_attempt *a, const char *what, neg_bytes id)
     return bytes;
 }
 
-static const char seal_of_number[] = "negotiate session 2: number and end";
-static const char seal_of_record[] = "negotiate session 2: record";
+static const char seal_of_number[] = "negotiate session 3: number and times";
+static const char seal_of_record[] = "negotiate session 3: record";
 static const neg_bytes no_id;
 
 const char *neg_session_seal(neg_attempt *a, const char *what, neg_bytes id, neg_bytes plain,
@@ -151,50 +151,77 @@ static void report_store(neg_attempt *a, const char *what)
                                   neg_session_store_text(a->server), what));
 }
 
-static const char *fetch(neg_attempt *a, neg_bytes id, neg_bytes *record)
+void neg_session_report_silence(neg_attempt *a)
+{
+    report_store(a, "the store does not answer");
+}
+
+/* What is in its seat, if that is this session's. */
+static const char *fetch(neg_attempt *a, const neg_live *l, neg_bytes *record)
 {
     neg_bytes sealed;
-    switch (
-        neg_store_get(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), id, &sealed)) {
+    switch (neg_store_get(neg_session_store_of(a), a->r->server, neg_attempt_pool(a),
+                          neg_session_seat_of(l), &sealed)) {
     case NEG_STORE_OK:
-        return neg_session_open_sealed(a, seal_of_record, id, sealed, record);
+        return neg_session_open_sealed(a, seal_of_record, l->id, sealed, record);
     case NEG_STORE_NOTHING:
         return "the store has forgotten it, or it was ended";
     case NEG_STORE_PAUSED:
         return "the store has not answered a moment ago";
     default:
-        report_store(a, "the store does not answer");
+        neg_session_report_silence(a);
         return "the store does not answer";
     }
 }
 
-/* A renewal that comes while the session is ended must not bring it back. */
-static int keep(neg_attempt *a, const neg_live *l, neg_bytes record, int renewal)
+/* A renewal that comes while the session is ended must not bring it back; nor does one begin where
+ * another one has just begun. */
+static int keep(neg_attempt *a, const neg_live *l, neg_bytes record, neg_session_how how)
 {
+    apr_pool_t *p = neg_attempt_pool(a);
+    apr_time_t alive = l->session.idle_at + NEG_SESSION_SPARE;
     neg_bytes sealed;
     if (neg_session_seal(a, seal_of_record, l->id, record, &sealed) != NULL)
         return 0;
-    switch (neg_store_put(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), l->id, sealed,
-                          l->session.idle_at + apr_time_from_sec(2),
-                          renewal ? NEG_STORE_KNOWN : NEG_STORE_ANY)) {
+    if (alive > l->session.ends)
+        alive = l->session.ends;
+    switch (neg_store_put(neg_session_store_of(a), a->r->server, p, neg_session_seat_of(l), sealed,
+                          neg_session_seat_until(l, alive),
+                          how == NEG_SESSION_BEGIN ? NEG_STORE_NEW : NEG_STORE_KNOWN)) {
     case NEG_STORE_OK:
         return 1;
+    case NEG_STORE_THERE:
     case NEG_STORE_NOTHING:
     case NEG_STORE_PAUSED:
         return 0;
     default:
-        report_store(a,
-                     apr_psprintf(neg_attempt_pool(a),
-                                  "the store does not take a session of %" APR_SIZE_T_FMT " bytes",
-                                  sealed.len));
+        report_store(
+            a, apr_psprintf(p, "the store does not take a session of %" APR_SIZE_T_FMT " bytes",
+                            sealed.len));
         return 0;
     }
 }
 
-static int remove_record(neg_attempt *a, neg_bytes id)
+/* @return whether it is certain that the session is in the store no more */
+static neg_store_result end_record(neg_attempt *a, const neg_live *l)
 {
-    neg_store_result result =
-        neg_store_end(neg_session_store_of(a), a->r->server, neg_attempt_pool(a), id);
+    apr_pool_t *p = neg_attempt_pool(a);
+    neg_store *store = neg_session_store_of(a);
+    neg_bytes seat = neg_session_seat_of(l), sealed, record;
+    neg_store_result result = neg_store_get(store, a->r->server, p, seat, &sealed);
+    if (result == NEG_STORE_OK &&
+        neg_session_open_sealed(a, seal_of_record, l->id, sealed, &record) != NULL)
+        return NEG_STORE_OK; /* another one has its seat */
+    if (result == NEG_STORE_NOTHING && neg_store_is_local(store))
+        return NEG_STORE_OK; /* nothing is written for a cookie that is over */
+    return result == NEG_STORE_OK || result == NEG_STORE_NOTHING
+               ? neg_store_end(store, a->r->server, p, seat, apr_time_now() + NEG_SESSION_WINDOW)
+               : result;
+}
+
+static int remove_record(neg_attempt *a, const neg_live *l)
+{
+    neg_store_result result = end_record(a, l);
     if (result == NEG_STORE_FAILED)
         report_store(a, "the store does not answer, and a session in it goes on");
     return result == NEG_STORE_OK;
@@ -205,17 +232,20 @@ int neg_session_forget(neg_attempt *a, const neg_live *l)
 {
     if (l->session.identity && l->session.identity->ccache)
         neg_ccache_drop(l->session.identity->ccache);
-    return l->id.len == 0 || remove_record(a, l->id);
+    return l->id.len == 0 || remove_record(a, l);
 }
 
 /* ---- From a cookie to a session ---- */
 
-/* Its end stands beside the number, so that no store is asked for what has ended. */
+/* Its end stands beside the number, so that no store is asked for what has ended; and when it was
+ * last used, which the store need not know at once. */
 static neg_bytes write_number(apr_pool_t *p, const neg_live *l)
 {
     neg_writer w = {p, NULL, 0, 0};
     neg_bytes numbered;
     neg_write_bytes(&w, l->id.data, l->id.len);
+    neg_write_be64(&w, l->session.renewed);
+    neg_write_be64(&w, l->session.idle_at);
     neg_write_be64(&w, l->session.ends);
     numbered.data = w.data;
     numbered.len = w.len;
@@ -227,9 +257,11 @@ static const char *read_number(neg_bytes numbered, neg_live *l)
     const char *error = NULL;
     neg_reader reader = neg_reader_of(numbered, &error);
     neg_bytes id = neg_read_bytes(&reader, NEG_SESSION_ID);
-    apr_time_t ends = neg_read_be64(&reader);
+    l->session.renewed = neg_read_be64(&reader);
+    l->session.idle_at = neg_read_be64(&reader);
+    l->session.ends = neg_read_be64(&reader);
     neg_read_end(&reader);
-    if (!error && apr_time_now() >= ends)
+    if (!error && apr_time_now() >= l->session.ends)
         error = "it has ended";
     if (!error)
         l->id = id;
@@ -247,10 +279,27 @@ const char *neg_session_unseal(neg_attempt *a, const char *text, neg_live *l)
     return why ? why : read_number(numbered, l);
 }
 
+/* The cookie may know of a later use than the store, and the store of a later one than this cookie.
+ */
+static void take_latest(neg_live *l, const neg_session *of_cookie)
+{
+    l->stored = l->session.renewed;
+    l->stored_idle_at = l->session.idle_at;
+    if (l->id.len && of_cookie->renewed > l->session.renewed)
+        l->session.renewed = of_cookie->renewed;
+    if (l->id.len && of_cookie->idle_at > l->session.idle_at)
+        l->session.idle_at = of_cookie->idle_at;
+}
+
 const char *neg_session_read(neg_attempt *a, neg_live *l)
 {
-    const char *why = l->id.len ? fetch(a, l->id, &l->record) : NULL;
-    return why ? why : neg_record_read(neg_attempt_pool(a), l->record, &l->session);
+    neg_session of_cookie = l->session;
+    const char *why = l->id.len ? fetch(a, l, &l->record) : NULL;
+    if (!why)
+        why = neg_record_read(neg_attempt_pool(a), l->record, &l->session);
+    if (!why)
+        take_latest(l, &of_cookie);
+    return why;
 }
 
 /* ---- From a session to a cookie ---- */
@@ -277,8 +326,19 @@ static int fits(neg_attempt *a, const char *text)
     return 0;
 }
 
+static int is_in_store(const neg_attempt *a)
+{
+    return neg_session_store_of(a) != NULL;
+}
+
+/* Whether the client needs another cookie than the one it has. */
+static int has_to_be_sent(const neg_attempt *a, neg_session_how how)
+{
+    return !is_in_store(a) || how != NEG_SESSION_RENEW || neg_config_cookie(a->conf).max_age;
+}
+
 /* @return whether the session is kept; its cookie, where it needs one, is then on its way */
-int neg_session_save(neg_attempt *a, const neg_live *l, int renewal)
+int neg_session_save(neg_attempt *a, const neg_live *l, neg_session_how how)
 {
     neg_bytes record, sealed;
     const char *text;
@@ -286,12 +346,12 @@ int neg_session_save(neg_attempt *a, const neg_live *l, int renewal)
         report_store(a, "a session has more to keep than any store takes");
         return 0;
     }
-    if (neg_session_store_of(a) && !keep(a, l, record, renewal))
+    if (is_in_store(a) && how != NEG_SESSION_PROLONG && !keep(a, l, record, how))
         return 0;
-    if (neg_session_store_of(a) && renewal && !neg_config_cookie(a->conf).max_age)
-        return 1; /* the client has it already */
-    if (neg_session_seal(a, neg_session_store_of(a) ? seal_of_number : seal_of_record, no_id,
-                         neg_session_store_of(a) ? write_number(neg_attempt_pool(a), l) : record,
+    if (!has_to_be_sent(a, how))
+        return 1;
+    if (neg_session_seal(a, is_in_store(a) ? seal_of_number : seal_of_record, no_id,
+                         is_in_store(a) ? write_number(neg_attempt_pool(a), l) : record,
                          &sealed) != NULL)
         return 0;
     text = encode(neg_attempt_pool(a), sealed);

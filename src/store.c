@@ -11,8 +11,7 @@
 #include "breaker.h"
 #include "negotiate.h"
 
-#define ENDED_LEN     1 /* bytes of an entry that was ended: nobody who ends some has one so short */
-#define ENDED_SECONDS 30
+#define ENDED_LEN 1 /* bytes of an entry that was ended: nobody who ends some has one so short */
 
 /* What is kept over restarts. */
 typedef struct {
@@ -246,28 +245,26 @@ neg_store_result neg_store_put(neg_store *store, server_rec *s, apr_pool_t *p, n
     return end(&u, result);
 }
 
-static neg_store_result remove_entry(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id)
+neg_store_result neg_store_look(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id)
 {
     use u = {store, s, p, id, 0};
+    neg_bytes value;
     neg_store_result result = begin(&u);
     if (result != NEG_STORE_OK)
         return result;
-    result =
-        result_of(store->provider->remove(store->instance, s, id.data, (unsigned int)id.len, p));
-    return end(&u, result == NEG_STORE_NOTHING ? NEG_STORE_OK : result);
+    result = end(&u, retrieve(&u, &value));
+    return result == NEG_STORE_OK ? NEG_STORE_THERE : result;
 }
 
 /*
  * Of a server that is gone httpd's modules say that it has no such entry, as of one that is there:
- * only what it takes shows that the entry is over.  The mark stays until what was under way has
- * ended, too.
+ * only what it takes shows that the entry is over.  So it is not removed, but marked: what was
+ * under way finds the mark, too.
  */
-neg_store_result neg_store_end(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id)
+neg_store_result neg_store_end(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id,
+                               apr_time_t then)
 {
     static const unsigned char mark[ENDED_LEN] = {0};
     neg_bytes value = {mark, sizeof(mark)};
-    if (neg_store_is_local(store))
-        return remove_entry(store, s, p, id);
-    return neg_store_put(store, s, p, id, value, apr_time_now() + apr_time_from_sec(ENDED_SECONDS),
-                         NEG_STORE_ANY);
+    return neg_store_put(store, s, p, id, value, then, NEG_STORE_ANY);
 }

@@ -68,11 +68,15 @@ neg_store_result neg_store_get(neg_store *store, server_rec *s, apr_pool_t *p, n
  * instant may both be told that an entry is new, or known. */
 neg_store_result neg_store_put(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id,
                                neg_bytes value, apr_time_t expiry, neg_store_which which);
+/** Whether there is an entry of that name, or one that was ended and keeps its place.
+ * @return THERE, NOTHING, PAUSED or FAILED */
+neg_store_result neg_store_look(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id);
 /**
- * Ends an entry: neither get nor NEG_STORE_KNOWN finds it any more, whatever is under way at another
- * node.
+ * Ends an entry: neither get nor NEG_STORE_KNOWN finds it any more, whatever is under way at
+ * another node, and no NEG_STORE_NEW takes its place before then.
  * @return OK only where that is certain
  */
-neg_store_result neg_store_end(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id);
+neg_store_result neg_store_end(neg_store *store, server_rec *s, apr_pool_t *p, neg_bytes id,
+                               apr_time_t then);
 
 #endif

@@ -175,7 +175,7 @@ my @ways = (
     [ 'mod_rewrite to elsewhere',         '/a/rewritten/to-b',        'inherited' ],
     [ 'mod_rewrite in its directory',     '/a/rewritten/beside',      'inherited' ],
     [ 'mod_rewrite, from outside',        '/open/rewritten/to-a',     'header' ],
-    [ 'mod_rewrite, looking ahead',       '/a/ahead',                 'inherited' ],
+    [ 'mod_rewrite, looking ahead',       '/a/ahead',                 'header' ],
     [ 'Action',                           '/a/x.act',                 'inherited' ],
     [ 'Action elsewhere',                 '/a/x.actb',                'inherited' ],
     [ 'CGI Location',                     '/a/to-a.cgi',              'inherited' ],

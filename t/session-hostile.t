@@ -32,6 +32,7 @@ for my $name (keys %author) {
 
 my $tickets = NegTest::stage_dir() . '/delegated';
 kdc()->add_principal('typed', password => 'typed 1');
+kdc()->add_principal('jarless', password => 'jarless');
 
 my $server = server(conf => <<"CONF")->start;
     ScriptAliasMatch "^/[^/]+/env\\.pl" "\@stage\@/cgi-bin/env.pl"
@@ -119,7 +120,7 @@ sub pair_of { my ($r) = @_; return (($r->header('Set-Cookie'))[0] || '') =~ /^([
 sub login { my ($name, $who, %opt) = @_; return pair_of(get(env_of($name), token($who, %opt))) }
 sub seen  { my ($cookie) = @_; return get(env_of('open'), Cookie => $cookie)->env->{HTTP_COOKIE} }
 sub kept  { my @all = sort glob "$tickets/krb5cc_session_*"; return @all }
-my ($ALICE, $BOB) = map { "$_\@EXAMPLE.TEST" } qw(alice bob);
+my ($ALICE, $BOB, $JARLESS) = map { "$_\@EXAMPLE.TEST" } qw(alice bob jarless);
 
 subtest 'commas in values' => sub {
     my ($alice, $bob) = map { login('a', $_) } qw(alice bob);
@@ -222,16 +223,18 @@ subtest "a page for all, after a location with tickets" => sub {
 
 subtest 'a client without a cookie jar' => sub {
     my $alice = login('a', 'alice');
-    my @all   = map { login('a', 'bob') } 1 .. 16;
-    is_deeply [ map { user(get(env_of('a'), Cookie => $_)) } @all ], [ ($BOB) x 16 ], 'sixteen sessions of a user';
-    get('/logout/', Cookie => splice @all, 7, 1);
-    push @all, login('a', 'bob');
-    is user(get(env_of('a'), Cookie => $all[0])), $BOB, 'one that is ended makes room for one';
-    my $log = $server->log->mark;
-    push @all, login('a', 'bob');
-    is_deeply [ map { user(get(env_of('a'), Cookie => $_)) } @all ], [ 401, ($BOB) x 16 ], '... the seventeenth ends the first';
-    like +($log->wait_for(qr/oldest is ended/))[0], qr/keeps no cookie/, '... which is told';
-    is user(get(env_of('a'), Cookie => $alice)), $ALICE, '... of nobody else';
+    my @all   = map { login('a', 'jarless') } 1 .. 16;
+    is_deeply [ map { user(get(env_of('a'), Cookie => $_)) } @all ], [ ($JARLESS) x 16 ], 'sixteen sessions of a user';
+    $server->log->mark;
+    my $r = get(env_of('a'), token('jarless'));
+    is user($r), $JARLESS, 'the seventeenth login is served';
+    is_deeply [ $r->header('Set-Cookie') ], [], '... without a session';
+    like +($server->log->wait_for(qr/session-limit/))[0], qr/keeps no cookie.*cookie jar/, '... which is told';
+    is get('/logout/', Cookie => $all[7])->body, "You are logged out.\n", 'one that is ended';
+    is_deeply [ get(env_of('a'), token('jarless'))->header('Set-Cookie') ], [], '... makes no room at once';
+    splice @all, 7, 1;
+    is_deeply [ map { user(get(env_of('a'), Cookie => $_)) } @all ], [ ($JARLESS) x 15 ], '... and the others go on';
+    is user(get(env_of('a'), Cookie => $alice)), $ALICE, "... as do another user's";
 };
 
 subtest 'a password that is used again within a request' => sub {

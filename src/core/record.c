@@ -10,7 +10,7 @@
 #include "reader.h"
 #include "writer.h"
 
-#define VERSION 3
+#define VERSION 4
 
 /* Flags. */
 #define TLS   1u
@@ -271,6 +271,7 @@ const char *neg_record_write(apr_pool_t *p, const neg_session *session, neg_byte
     neg_write_be64(&w, session->renewed);
     neg_write_be64(&w, session->idle_at);
     neg_write_be64(&w, session->ends);
+    neg_write_be64(&w, session->idle);
     write_identity(&w, session->identity);
     if (w.len > NEG_RECORD_MAX) {
         return "it is longer than any record";
@@ -296,6 +297,7 @@ const char *neg_record_read(apr_pool_t *p, neg_bytes record, neg_session *sessio
     read.renewed = neg_read_be64(&r);
     read.idle_at = neg_read_be64(&r);
     read.ends = neg_read_be64(&r);
+    read.idle = neg_read_be64(&r);
     read.identity = read_identity(p, &r);
     neg_read_end(&r);
     if (error == NULL) {

@@ -21,6 +21,7 @@ typedef struct {
     apr_time_t renewed; /**< when it was last seen to be in use */
     apr_time_t idle_at; /**< it has ended then, unless it was renewed */
     apr_time_t ends;    /**< never raised by renewal */
+    apr_time_t idle;    /**< the shortest idle time of the locations that it was used at */
     const neg_identity *identity;
 } neg_session;
 

@@ -88,7 +88,7 @@ sub text { my ($s) = @_; return defined $s ? pack('w', 1 + length $s) . $s : "\0
 
 sub record {
     my ($groups, $attributes) = @_;
-    return "\3" . pack('q>4', 1, 2, 3, 4) . "\3" . join('', map { text($_) } 'https://a:443 one', 'alice@R', 'alice', 'R', 'Negotiate', undef, 'krb5')
+    return "\4" . pack('q>5', 1, 2, 3, 4, 7) . "\3" . join('', map { text($_) } 'https://a:443 one', 'alice@R', 'alice', 'R', 'Negotiate', undef, 'krb5')
       . "\1" . text('FILE:k HTTP') . pack('q>2', 5, 6) . text('own') . $attributes
       . text('alice') . text(undef) . text('S-1-5-21-1-2-3-1104') . $groups . "\0" . text('has no PAC') . text('/dir') . pack('w', 0600) . pack('q>2', -1, 33) . text(undef) . text('FILE:/dir/x');
 }

@@ -89,7 +89,7 @@ static neg_identity whole(void)
 
 static neg_bytes written(const neg_identity *identity)
 {
-    neg_session session = {1, 2, 3, 4, identity};
+    neg_session session = {1, 2, 3, 4, 5, identity};
     neg_bytes record = {NULL, 0};
 
     assert_null(neg_record_write(pool, &session, &record));
@@ -106,7 +106,7 @@ static neg_session read_back(neg_bytes record)
 
 static void refuses(neg_bytes record)
 {
-    neg_session untouched = {7, 7, 7, 7, NULL};
+    neg_session untouched = {7, 7, 7, 7, 7, NULL};
 
     assert_sentence(neg_record_read(pool, record, &untouched));
     assert_int_equal(untouched.begun + untouched.ends, 14);
@@ -123,6 +123,7 @@ static void the_times_come_back(void **state)
     assert_int_equal(session.renewed, 2);
     assert_int_equal(session.idle_at, 3);
     assert_int_equal(session.ends, 4);
+    assert_int_equal(session.idle, 5);
 }
 
 /* Whatever members there are: none that is set comes back as zero. */
@@ -277,7 +278,7 @@ static void every_mutation_is_refused_or_canonical(void **state)
 static void a_session_that_is_too_long_is_refused(void **state)
 {
     neg_identity identity = whole();
-    neg_session session = {1, 2, 3, 4, &identity};
+    neg_session session = {1, 2, 3, 4, 5, &identity};
     neg_bytes record = {NULL, 0};
     char *long_name = apr_palloc(pool, NEG_RECORD_MAX + 1);
 
