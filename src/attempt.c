@@ -302,8 +302,7 @@ static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
  * connection. */
 static neg_outcome settle_ahead(neg_attempt *a)
 {
-    if (!a->identity->ccache && neg_conn_may_remember(a))
-        neg_conn_remember(a);
+    a->kept = !a->identity->ccache && neg_conn_may_remember(a) && neg_conn_remember(a);
     return NEG_GRANTED;
 }
 
