@@ -10,6 +10,8 @@
  *   sign=random       the PAC's checksums are made with another key than the service's
  *   damage=offset     the PAC's byte there, counted from its end when negative, is changed after
  *                     signing
+ *   copies=2          the ticket has the PAC so many times
+ *   name=principal    whose key the ticket says it was made with, such as an alias
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +64,11 @@ typedef struct {
     int sign_with_random;
     long damage;
     int damaged;
+    int copies; /* MAX_COPIES at most */
+    const char *name; /* NULL: the service's */
 } wishes;
+
+#define MAX_COPIES 2
 
 static void read_wishes(char **words, wishes *w)
 {
@@ -79,6 +85,10 @@ static void read_wishes(char **words, wishes *w)
         } else if (strcmp(*words, "damage") == 0) {
             w->damage = atol(value);
             w->damaged = 1;
+        } else if (strcmp(*words, "copies") == 0) {
+            w->copies = atoi(value) < MAX_COPIES ? atoi(value) : MAX_COPIES;
+        } else if (strcmp(*words, "name") == 0) {
+            w->name = value;
         } else {
             data = read_file(value);
             if (!w->pac)
@@ -92,7 +102,7 @@ static krb5_authdata **sign_pac(const wishes *w, krb5_timestamp authtime, const 
 {
     krb5_data bytes;
     krb5_keyblock other;
-    krb5_authdata element, *list[2] = {&element, NULL}, **wrapped;
+    krb5_authdata element, *list[MAX_COPIES + 1] = {&element, NULL}, **wrapped;
     if (!w->pac)
         return NULL;
     check(krb5_c_make_random_key(krb5, key->enctype, &other), "a random key");
@@ -105,6 +115,8 @@ static krb5_authdata **sign_pac(const wishes *w, krb5_timestamp authtime, const 
     element.ad_type = KRB5_AUTHDATA_WIN2K_PAC;
     element.length = bytes.length;
     element.contents = (krb5_octet *)bytes.data;
+    for (int i = 1; i < w->copies; i++)
+        list[i] = &element;
     check(krb5_encode_authdata_container(krb5, KRB5_AUTHDATA_IF_RELEVANT, list, &wrapped),
           "the PAC");
     return wrapped;
@@ -156,6 +168,7 @@ int main(int argc, char **argv)
     krb5_ticket ticket = {0};
     krb5_data *bytes;
     wishes w = {0};
+    krb5_principal service;
     if (argc < 5) {
         fprintf(stderr, "usage: mint keytab service client ccache [word=value ...]\n");
         return 2;
@@ -163,7 +176,7 @@ int main(int argc, char **argv)
     check(krb5_init_context(&krb5), "krb5.conf");
     w.client = argv[3];
     read_wishes(argv + 5, &w);
-    ticket.server = parse(argv[2]);
+    ticket.server = service = parse(argv[2]);
     ticket.enc_part2 = &part;
     find_key(argv[1], ticket.server, &entry);
     check(krb5_c_make_random_key(krb5, entry.key.enctype, &session), "a session key");
@@ -171,7 +184,9 @@ int main(int argc, char **argv)
     part.authorization_data = sign_pac(&w, part.times.authtime, &entry.key);
     check(krb5_encrypt_tkt_part(krb5, &entry.key, &ticket), "the ticket");
     ticket.enc_part.kvno = entry.vno;
+    if (w.name)
+        ticket.server = parse(w.name);
     check(encode_krb5_ticket(&ticket, &bytes), "the ticket");
-    store(argv[4], &part, ticket.server, bytes);
+    store(argv[4], &part, service, bytes);
     return 0;
 }
