@@ -289,6 +289,15 @@ int neg_check_warn(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
 /** What a section's requests will see: server, enclosing sections and itself merged, in p. */
 const neg_conf *neg_check_effective(apr_pool_t *p, server_rec *s, const neg_section *section);
 
+/* ---- checkkrb5.c ---- */
+
+/**
+ * Whether the krb5 of this machine can be believed where something wants a PAC.
+ * @param krb5 NULL: nothing is found
+ * @return an array of neg_finding in p
+ */
+const apr_array_header_t *neg_check_krb5(apr_pool_t *p, server_rec *servers, krb5_context krb5);
+
 /* ---- realms.c ---- */
 
 /** @return NULL, or a static sentence why a word of a configuration is no realm */

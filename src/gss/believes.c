@@ -88,21 +88,22 @@ static size_t place_of(const trial *t, unsigned type)
 static const char *judge(const trial *t)
 {
     if (!believes(t, t->client, AUTHTIME, &t->key))
-        return "never";
+        return "takes no PAC for good";
     if (believes_changed(t, place_of(t, KRB5_PAC_SERVER_CHECKSUM) + 4) ||
         believes_changed(t, place_of(t, KRB5_PAC_LOGON_INFO)) ||
         believes(t, t->client, AUTHTIME, &t->other_key))
-        return "whose checksum is wrong";
+        return "takes a PAC for good whose checksum is wrong";
     if (believes(t, t->other, AUTHTIME, &t->key))
-        return "that was made for another client";
-    return believes(t, t->client, AUTHTIME + 1, &t->key) ? "that was made for another ticket"
-                                                         : NULL;
+        return "takes a PAC for good that was made for another client";
+    if (believes(t, t->client, AUTHTIME + 1, &t->key))
+        return "takes a PAC for good that was made for another ticket";
+    return NULL;
 }
 
 const char *neg_pac_library_believes(krb5_context krb5)
 {
     trial t = {.krb5 = krb5};
-    const char *what = prepare(&t) == 0 ? judge(&t) : "never";
+    const char *what = prepare(&t) == 0 ? judge(&t) : "cannot make a PAC";
     end(&t);
     return what;
 }

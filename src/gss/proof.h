@@ -75,8 +75,7 @@ const char *neg_attributes_read(apr_pool_t *p, gss_name_t name, const apr_array_
 
 /**
  * Tries the library with PACs that are made for it, good and damaged.
- * @return NULL when it tells them apart, or what it does not notice, after "takes a PAC for good
- * ..."
+ * @return NULL when it tells them apart, or what it does instead: "takes a PAC for good ..."
  */
 const char *neg_pac_library_believes(krb5_context krb5);
 
