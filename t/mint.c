@@ -8,10 +8,10 @@
  *                     UPN_DNS_INFO; without any the ticket has no PAC
  *   pac-client=name   the PAC is made for this principal; otherwise the ticket's client
  *   sign=random       the PAC's checksums are made with another key than the service's
+ *   outer=name        the ticket's name, which is not encrypted, is this one and not the service's
  *   damage=offset     the PAC's byte there, counted from its end when negative, is changed after
  *                     signing
  *   copies=2          the ticket has the PAC so many times
- *   name=principal    whose key the ticket says it was made with, such as an alias
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,11 +61,11 @@ static krb5_data read_file(const char *path)
 typedef struct {
     krb5_pac pac; /* NULL: none */
     const char *client;
+    const char *outer; /* NULL: as it is */
     int sign_with_random;
     long damage;
     int damaged;
     int copies; /* MAX_COPIES at most */
-    const char *name; /* NULL: the service's */
 } wishes;
 
 #define MAX_COPIES 2
@@ -80,6 +80,8 @@ static void read_wishes(char **words, wishes *w)
         *value++ = '\0';
         if (strcmp(*words, "pac-client") == 0) {
             w->client = value;
+        } else if (strcmp(*words, "outer") == 0) {
+            w->outer = value;
         } else if (strcmp(*words, "sign") == 0) {
             w->sign_with_random = 1;
         } else if (strcmp(*words, "damage") == 0) {
@@ -87,8 +89,6 @@ static void read_wishes(char **words, wishes *w)
             w->damaged = 1;
         } else if (strcmp(*words, "copies") == 0) {
             w->copies = atoi(value) < MAX_COPIES ? atoi(value) : MAX_COPIES;
-        } else if (strcmp(*words, "name") == 0) {
-            w->name = value;
         } else {
             data = read_file(value);
             if (!w->pac)
@@ -168,7 +168,6 @@ int main(int argc, char **argv)
     krb5_ticket ticket = {0};
     krb5_data *bytes;
     wishes w = {0};
-    krb5_principal service;
     if (argc < 5) {
         fprintf(stderr, "usage: mint keytab service client ccache [word=value ...]\n");
         return 2;
@@ -176,17 +175,17 @@ int main(int argc, char **argv)
     check(krb5_init_context(&krb5), "krb5.conf");
     w.client = argv[3];
     read_wishes(argv + 5, &w);
-    ticket.server = service = parse(argv[2]);
+    ticket.server = parse(argv[2]);
     ticket.enc_part2 = &part;
     find_key(argv[1], ticket.server, &entry);
     check(krb5_c_make_random_key(krb5, entry.key.enctype, &session), "a session key");
     fill(&part, parse(argv[3]), &session);
     part.authorization_data = sign_pac(&w, part.times.authtime, &entry.key);
+    if (w.outer)
+        ticket.server = parse(w.outer);
     check(krb5_encrypt_tkt_part(krb5, &entry.key, &ticket), "the ticket");
     ticket.enc_part.kvno = entry.vno;
-    if (w.name)
-        ticket.server = parse(w.name);
     check(encode_krb5_ticket(&ticket, &bytes), "the ticket");
-    store(argv[4], &part, service, bytes);
+    store(argv[4], &part, ticket.server, bytes);
     return 0;
 }
