@@ -22,14 +22,11 @@ static const char *explain(apr_pool_t *p, const char *believes)
 {
     return apr_psprintf(
         p,
-        "this version %s. %s. Install krb5 1.22.3 or later, or 1.21.3 with the correction (Debian "
-        "13: 1.21.3-5+deb13u2), and start httpd again",
-        believes,
-        neg_pac_is_proxied()
-            ? "With GSS_USE_PROXY nobody else looks at the PACs of tickets that no key of the "
-              "keytab opens: groups and other attributes of those are not known (403 groups)"
-            : "This module checks each PAC with the keytab's key as well, so that nobody gets in "
-              "by it here; other programs may believe it");
+        "this version %s. This module checks each PAC with the keytab's key as well, so that "
+        "nobody gets in by it here; other programs may believe it. Install krb5 1.22.3 or later, "
+        "or "
+        "1.21.3 with the correction (Debian 13: 1.21.3-5+deb13u2), and start httpd again",
+        believes);
 }
 
 const apr_array_header_t *neg_check_krb5(apr_pool_t *p, server_rec *servers, krb5_context krb5)

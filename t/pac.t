@@ -292,7 +292,7 @@ is get('/any')->env->{NEGOTIATE_SID},    undef, '... nor NEGOTIATE_SID';
 # --- a krb5 that calls every checksum good -------------------------------------
 
 SKIP: {
-    skip 'build/t/preload.so is not built: make check-httpd does', 18 if !-e $ENV{NEG_FAULTS};
+    skip 'build/t/preload.so is not built: make check-httpd does', 17 if !-e $ENV{NEG_FAULTS};
     my $conf = <<"CONF";
 ScriptAliasMatch "^/[a-z]" "\@stage\@/cgi-bin/env.pl"
 LogLevel auth_negotiate:info
@@ -348,11 +348,9 @@ CONF
     }
     my $said = qr/MIT krb5: this version takes a PAC for good whose checksum is wrong\. This module checks.*Install krb5 1\.22\.3/;
     like $at_start, $said, '... the start has said what to install';
-    my $says = sub { server(conf => "Listen 127.0.0.1:$bare\n<Location \"/x\">\nAuthNegotiateKeytab \@keytab\@\n$_[0]\n</Location>\n", env => { %believes, @_[ 1 .. $#_ ] })->check->{output} };
+    my $says = sub { server(conf => "Listen 127.0.0.1:$bare\n<Location \"/x\">\nAuthNegotiateKeytab \@keytab\@\n$_[0]\n</Location>\n", env => \%believes)->check->{output} };
     like $says->("AuthNegotiateAttribute X URN:MSPAC:client-info"), $said, '... as httpd -t does, where an attribute of the PAC is wanted';
     unlike $says->('AuthNegotiateAttribute X auth-indicators'), qr/MIT krb5/, '... and not where nothing is';
-    like $says->('AuthNegotiateGroup A S-1-5-21-1-2-3-4', GSS_USE_PROXY => 'yes'), qr/groups and other attributes of those are not known.*Install/,
-      '... gssproxy may have keys that are not here';
     is_deeply [ $believing->log->crashes ], [], 'nobody died of it';
     $believing->stop;
 }

@@ -45,5 +45,5 @@ void neg_pac_read(apr_pool_t *p, const neg_pac_proof *proof, neg_pac *pac)
         pac->unknown = apr_pstrcat(p, "has a PAC that ", proof->unproven, NULL);
     else
         pac->unknown = "has no PAC: the account of the service is exempt (NO_AUTH_DATA_REQUIRED), "
-                       "or no Active Directory issued it";
+                       "no Active Directory issued it, or gssproxy keeps it to itself";
 }

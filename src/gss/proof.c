@@ -1,10 +1,10 @@
 /*
  * Whether a PAC is true.  The library has checked that, and is asked first; but whom groups let in
  * does not hang on its word alone: the PAC must be the one that this very ticket has, made for this
- * client, and signed with the key that opens the ticket.
+ * client, and signed with the key that opens the ticket.  Where that key is somebody else's, there
+ * is no other word than the library's, and nothing is believed.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -118,25 +118,6 @@ const char *neg_pac_verify(apr_pool_t *p, krb5_context krb5, const krb5_keyblock
 
 /* ---- The ticket ---- */
 
-int neg_pac_is_proxied(void)
-{
-    static const char *const on[] = {"1", "on", "true", "yes"};
-    const char *value = getenv("GSS_USE_PROXY");
-    for (size_t i = 0; value && i < sizeof(on) / sizeof(*on); i++)
-        if (strcasecmp(value, on[i]) == 0)
-            return 1;
-    return 0;
-}
-
-static const char *prove_without_key(const neg_pac_claim *claim)
-{
-    if (!neg_pac_is_proxied())
-        return "no key of the keytab opens its ticket (any more)";
-    return neg_pac_library_believes(neg_worker_krb5(claim->worker))
-               ? "gssproxy has the key, and this krb5 believes what is damaged: install a newer one"
-               : NULL;
-}
-
 static const char *check_ticket(apr_pool_t *p, const neg_pac_claim *claim, const neg_opened *opened,
                                 neg_bytes pac)
 {
@@ -155,7 +136,7 @@ static const char *check(apr_pool_t *p, const neg_pac_claim *claim, neg_bytes pa
 {
     neg_opened *opened = apr_palloc(p, sizeof(*opened));
     if (neg_ticket_open(p, claim->worker, claim->keytab, claim->ap_req, claim->now, opened) != 0)
-        return prove_without_key(claim);
+        return "no key of the keytab opens its ticket";
     return check_ticket(p, claim, opened, pac);
 }
 

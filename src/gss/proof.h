@@ -42,12 +42,6 @@ void neg_pac_prove(apr_pool_t *p, const neg_pac_claim *claim, neg_pac_proof *pro
 const char *neg_pac_verify(apr_pool_t *p, krb5_context krb5, const krb5_keyblock *key,
                            neg_bytes pac, apr_time_t authtime, const char *principal);
 
-/**
- * Whether somebody else accepts for us (gssproxy), who may have the keys that we have not: then the
- * library's word is all there is.
- */
-int neg_pac_is_proxied(void);
-
 /* ---- pac.c: what an Active Directory says of a client ---- */
 
 /** Reads a PAC that neg_pac_prove() was asked about into *pac, which p owns. */

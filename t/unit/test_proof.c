@@ -190,7 +190,7 @@ static void what_is_no_pac_is_none(void **state)
     krb5_free_keyblock_contents(krb5, &key);
 }
 
-/* ---- Where the library's word is all there is ---- */
+/* ---- The trial at start ---- */
 
 /* Some versions answer otherwise: which, their distribution tells. */
 static void the_library_is_tried(void **state)
@@ -201,18 +201,6 @@ static void the_library_is_tried(void **state)
     if (believes)
         print_message("# this krb5 %s\n", believes);
     assert_true(!believes || strncmp(believes, "takes a PAC for good", 20) == 0);
-}
-
-static void gssproxy_is_known_by_its_switch(void **state)
-{
-    (void)state;
-    unsetenv("GSS_USE_PROXY");
-    assert_false(neg_pac_is_proxied());
-    setenv("GSS_USE_PROXY", "yes", 1);
-    assert_true(neg_pac_is_proxied());
-    setenv("GSS_USE_PROXY", "no", 1);
-    assert_false(neg_pac_is_proxied());
-    unsetenv("GSS_USE_PROXY");
 }
 
 static int begin(void **state)
@@ -231,10 +219,9 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(each_kind_of_key_signs),          TEST(every_changed_bit_is_noticed),
-        TEST(the_type_is_that_of_the_key),     TEST(it_is_for_one_ticket_of_one_client),
-        TEST(what_is_no_pac_is_none),          TEST(the_library_is_tried),
-        TEST(gssproxy_is_known_by_its_switch),
+        TEST(each_kind_of_key_signs),      TEST(every_changed_bit_is_noticed),
+        TEST(the_type_is_that_of_the_key), TEST(it_is_for_one_ticket_of_one_client),
+        TEST(what_is_no_pac_is_none),      TEST(the_library_is_tried),
     };
 
     return RUN_WITH(tests, begin, end);
