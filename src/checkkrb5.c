@@ -32,7 +32,7 @@ static const char *explain(apr_pool_t *p, const char *believes)
 const apr_array_header_t *neg_check_krb5(apr_pool_t *p, server_rec *servers, krb5_context krb5)
 {
     apr_array_header_t *findings = apr_array_make(p, 1, sizeof(neg_finding));
-    const char *believes = krb5 && wants_pac(servers) ? neg_pac_library_believes(krb5) : NULL;
+    const char *believes = krb5 && wants_pac(servers) ? neg_pac_library_believes(p, krb5) : NULL;
     if (believes)
         APR_ARRAY_PUSH(findings, neg_finding) = (neg_finding){"MIT krb5", explain(p, believes)};
     return findings;

@@ -129,7 +129,10 @@ static const char *check_ticket(apr_pool_t *p, const neg_pac_claim *claim, const
         return part.pacs ? "its ticket has several" : "its ticket has none where one belongs";
     if (part.pac.len != pac.len || memcmp(part.pac.data, pac.data, pac.len) != 0)
         return "it is not the one that the ticket has";
-    return neg_pac_verify(p, opened->krb5, &opened->key, pac, part.authtime, claim->principal);
+    why = neg_pac_verify(p, opened->krb5, &opened->key, pac, part.authtime, claim->principal);
+    return why ? apr_pstrcat(p, why, ", though this krb5 takes it for good: install a newer one",
+                             NULL)
+               : NULL;
 }
 
 static const char *check(apr_pool_t *p, const neg_pac_claim *claim, neg_bytes pac)

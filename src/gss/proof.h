@@ -68,10 +68,11 @@ const char *neg_attributes_read(apr_pool_t *p, gss_name_t name, const apr_array_
 /* ---- believes.c ---- */
 
 /**
- * Tries the library with PACs that are made for it, good and damaged.
- * @return NULL when it tells them apart, or what it does instead: "takes a PAC for good ..."
+ * Tries the acceptor with tickets of its own making, whose PACs are good or damaged.
+ * @param p for what is needed meanwhile
+ * @return NULL when it tells them apart, or cannot be tried; or what it does instead, "takes ..."
  */
-const char *neg_pac_library_believes(krb5_context krb5);
+const char *neg_pac_library_believes(apr_pool_t *p, krb5_context krb5);
 
 /* ---- ticket.c ---- */
 

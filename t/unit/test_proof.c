@@ -195,7 +195,7 @@ static void what_is_no_pac_is_none(void **state)
 /* Some versions answer otherwise: which, their distribution tells. */
 static void the_library_is_tried(void **state)
 {
-    const char *believes = neg_pac_library_believes(krb5);
+    const char *believes = neg_pac_library_believes(pool, krb5);
 
     (void)state;
     if (believes)
