@@ -126,12 +126,11 @@ static const neg_section *other_of(const checks *c, const char *where)
     return NULL;
 }
 
-static void take_advice(checks *c)
+static void take(apr_array_header_t *into, const apr_array_header_t *findings)
 {
-    const apr_array_header_t *findings = neg_advice_find(c->pool);
     for (int i = 0; i < findings->nelts; i++) {
         const neg_finding *found = &APR_ARRAY_IDX(findings, i, neg_finding);
-        note(c->warnings, found->where, found->sentence);
+        note(into, found->where, found->sentence);
     }
 }
 
@@ -395,7 +394,8 @@ int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     c.probes = apr_array_make(ptemp, 4, sizeof(neg_probe));
     for (server_rec *server = s; server; server = server->next)
         check_server(&c, server);
-    take_advice(&c);
+    take(c.warnings, neg_advice_find(ptemp));
+    take(c.warnings, neg_check_krb5(ptemp, s, c.krb5));
     run_probes(&c);
     if (c.krb5)
         krb5_free_context(c.krb5);

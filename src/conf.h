@@ -312,6 +312,15 @@ int neg_sections_negotiate(server_rec *s, const neg_section *section);
 /** The same of AuthBasicProvider kerberos. */
 int neg_sections_take_passwords(server_rec *s, const neg_section *section);
 
+/* ---- checkkrb5.c ---- */
+
+/**
+ * Whether the krb5 of this machine can be believed where something wants a PAC.
+ * @param krb5 NULL: nothing is found
+ * @return an array of neg_finding in p
+ */
+const apr_array_header_t *neg_check_krb5(apr_pool_t *p, server_rec *servers, krb5_context krb5);
+
 /* ---- realms.c ---- */
 
 /** @return NULL, or a static sentence why a word of a configuration is no realm */

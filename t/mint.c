@@ -8,8 +8,10 @@
  *                     UPN_DNS_INFO; without any the ticket has no PAC
  *   pac-client=name   the PAC is made for this principal; otherwise the ticket's client
  *   sign=random       the PAC's checksums are made with another key than the service's
+ *   outer=name        the ticket's name, which is not encrypted, is this one and not the service's
  *   damage=offset     the PAC's byte there, counted from its end when negative, is changed after
  *                     signing
+ *   copies=2          the ticket has the PAC so many times
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,10 +61,14 @@ static krb5_data read_file(const char *path)
 typedef struct {
     krb5_pac pac; /* NULL: none */
     const char *client;
+    const char *outer; /* NULL: as it is */
     int sign_with_random;
     long damage;
     int damaged;
+    int copies; /* MAX_COPIES at most */
 } wishes;
+
+#define MAX_COPIES 2
 
 static void read_wishes(char **words, wishes *w)
 {
@@ -74,11 +80,15 @@ static void read_wishes(char **words, wishes *w)
         *value++ = '\0';
         if (strcmp(*words, "pac-client") == 0) {
             w->client = value;
+        } else if (strcmp(*words, "outer") == 0) {
+            w->outer = value;
         } else if (strcmp(*words, "sign") == 0) {
             w->sign_with_random = 1;
         } else if (strcmp(*words, "damage") == 0) {
             w->damage = atol(value);
             w->damaged = 1;
+        } else if (strcmp(*words, "copies") == 0) {
+            w->copies = atoi(value) < MAX_COPIES ? atoi(value) : MAX_COPIES;
         } else {
             data = read_file(value);
             if (!w->pac)
@@ -92,7 +102,7 @@ static krb5_authdata **sign_pac(const wishes *w, krb5_timestamp authtime, const 
 {
     krb5_data bytes;
     krb5_keyblock other;
-    krb5_authdata element, *list[2] = {&element, NULL}, **wrapped;
+    krb5_authdata element, *list[MAX_COPIES + 1] = {&element, NULL}, **wrapped;
     if (!w->pac)
         return NULL;
     check(krb5_c_make_random_key(krb5, key->enctype, &other), "a random key");
@@ -105,6 +115,8 @@ static krb5_authdata **sign_pac(const wishes *w, krb5_timestamp authtime, const 
     element.ad_type = KRB5_AUTHDATA_WIN2K_PAC;
     element.length = bytes.length;
     element.contents = (krb5_octet *)bytes.data;
+    for (int i = 1; i < w->copies; i++)
+        list[i] = &element;
     check(krb5_encode_authdata_container(krb5, KRB5_AUTHDATA_IF_RELEVANT, list, &wrapped),
           "the PAC");
     return wrapped;
@@ -169,6 +181,8 @@ int main(int argc, char **argv)
     check(krb5_c_make_random_key(krb5, entry.key.enctype, &session), "a session key");
     fill(&part, parse(argv[3]), &session);
     part.authorization_data = sign_pac(&w, part.times.authtime, &entry.key);
+    if (w.outer)
+        ticket.server = parse(w.outer);
     check(krb5_encrypt_tkt_part(krb5, &entry.key, &ticket), "the ticket");
     ticket.enc_part.kvno = entry.vno;
     check(encode_krb5_ticket(&ticket, &bytes), "the ticket");

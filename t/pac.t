@@ -6,6 +6,8 @@ use strict;
 use warnings;
 
 use Apache::Test qw(-withtestmore);
+use Digest::SHA 'sha1_base64';
+use MIME::Base64 'encode_base64';
 use NegTest;
 use NegTest::Httpd 'mpm';
 use NegTest::Ports;
@@ -120,6 +122,32 @@ LogLevel auth_negotiate:info
     AuthNegotiateUser upn OTHER.TEST
     Require valid-user
 </Location>
+<LocationMatch "^/others">
+    AuthType Basic
+    AuthName "others"
+    AuthBasicProvider file
+    AuthUserFile "\@dir\@/passwords"
+</LocationMatch>
+<Location "/others/any">
+    Require valid-user
+</Location>
+<Location "/others/editors">
+    Require pac-group Editors
+</Location>
+<Location "/others/not-editors">
+    <RequireAll>
+        Require valid-user
+        Require not pac-group Editors
+    </RequireAll>
+</Location>
+<Location "/others/none-of">
+    <RequireAll>
+        Require valid-user
+        <RequireNone>
+            Require pac-group $DOMAIN-$EDITORS
+        </RequireNone>
+    </RequireAll>
+</Location>
 <VirtualHost 127.0.0.1:$bare>
     ServerName localhost:$bare
     ScriptAliasMatch "^/(?:Plain|Hidden|Not-hidden|Wants)" "\@stage\@/cgi-bin/env.pl"
@@ -145,6 +173,11 @@ LogLevel auth_negotiate:info
 </VirtualHost>
 CONF
 
+# Of a module for passwords, who has no ticket.
+open my $passwords, '>', $server->dir . '/passwords' or die $!;
+print $passwords "carol:{SHA}" . sha1_base64('secret') . "=\n";
+close $passwords;
+
 # A ticket of alice's that has this PAC.
 my $count = 0;
 
@@ -160,9 +193,9 @@ sub ticket {
 }
 
 sub fetch {
-    my ($path, $ccache) = @_;
+    my ($path, $ccache, $at) = @_;
     my $gss = NegTest::Initiator->new(ccache => $ccache);
-    return http(port => $server->port)->get($path, Authorization => $gss->authorization);
+    return http(port => ($at || $server)->port)->get($path, Authorization => $gss->authorization);
 }
 sub get { my ($path, %opt) = @_; return fetch($path, ticket(%opt)) }
 sub status { return get(@_)->status }
@@ -193,8 +226,10 @@ my @unknown = (
     [ 'no PAC'                    => [],                                  qr/has no PAC/ ],
     [ 'a PAC without logon-info'  => [ 12 => upn_dns_info() ],            qr/PAC without groups/ ],
     [ 'a checksum of another key' => [ %good, sign => 'random' ],         qr/cannot be verified/ ],
-    [ 'a damaged signature'       => [ %good, damage => -30 ],            qr/cannot be verified/ ],
+    [ 'a damaged signature'       => [ %good, damage => -20 ],            qr/cannot be verified/ ],
+    [ 'a damaged type of checksum' => [ %good, damage => -30 ],           qr/cannot be verified/ ],
     [ 'a damaged group'           => [ %good, damage => 300 ],            qr/cannot be verified/ ],
+    [ 'a PAC twice'               => [ %good, copies => 2 ],              qr/cannot be verified.*several/ ],
     [ "another client's PAC"      => [ %good, 'pac-client' => 'bob@EXAMPLE.TEST' ], qr/cannot be verified.*another client/ ],
     [ 'an empty logon-info'       => [ 1 => '' ],                         qr/cannot be read|PAC without groups/ ],
     [ 'junk'                      => [ 1 => 'A' x 600 ],                  qr/cannot be read: .*version 1 of NDR/ ],
@@ -245,6 +280,91 @@ is get('/any')->env->{NEGOTIATE_SID},    undef, '... nor NEGOTIATE_SID';
     my $r = get('/not-editors');
     is $r->env->{NEGOTIATE_ERROR}, undef, 'a refusal is no page';
     is scalar($r->challenges), 0, '... and asks for nothing' if !$r->token;
+}
+
+{
+    my $alias = 'HTTP/alias.example.test@EXAMPLE.TEST';
+    my $gss   = NegTest::Initiator->new(ccache => ticket(%good, outer => $alias), target => $alias);
+    is http(port => $server->port)->get('/editors', Authorization => $gss->authorization)->status, 200,
+      'the key that opens a ticket need not be of the name that is on it';
+}
+
+# --- a krb5 that calls every checksum good -------------------------------------
+
+SKIP: {
+    skip 'build/t/preload.so is not built: make check-httpd does', 17 if !-e $ENV{NEG_FAULTS};
+    my $conf = <<"CONF";
+ScriptAliasMatch "^/[a-z]" "\@stage\@/cgi-bin/env.pl"
+LogLevel auth_negotiate:info
+<LocationMatch "^/[a-z]">
+    AuthType Negotiate
+    AuthName "pac"
+    AuthNegotiateKeytab "\@keytab\@"
+    AuthNegotiateGroup Editors $DOMAIN-$EDITORS
+    Require valid-user
+</LocationMatch>
+<Location "/editors">
+    Require pac-group Editors
+</Location>
+<Location "/not-editors">
+    <RequireAll>
+        Require valid-user
+        Require not pac-group Editors
+    </RequireAll>
+</Location>
+<Location "/account">
+    AuthNegotiateUser account
+</Location>
+<Location "/shown">
+    AuthNegotiateAttribute TICKET_PAC URN:mspac:logon-info
+</Location>
+<Location "/not-attribute">
+    <RequireAll>
+        Require valid-user
+        Require not name-attribute urn:mspac:12 other
+    </RequireAll>
+</Location>
+CONF
+    my $preload   = join ':', grep { $_ } $ENV{NEG_SANITIZE_PRELOAD}, $ENV{NEG_FAULTS};
+    my %believes  = (LD_PRELOAD => $preload, NEG_BELIEVES_PACS => 1);
+    my $believing = server(conf => $conf, env => \%believes)->start;
+    my $at_start  = $believing->log->text;
+    my $ask = sub { my ($ccache, @paths) = @_; return { map { $_ => fetch("/$_", $ccache, $believing)->status } @paths } };
+    my %lets_in  = (any => 200, editors => 200, 'not-editors' => 403, account => 200, shown => 200, 'not-attribute' => 200);
+    my %lets_out = (any => 200, map { $_ => 403 } qw(editors not-editors account shown not-attribute));
+    is_deeply $ask->(ticket(%good), keys %lets_in), \%lets_in, 'a krb5 that calls every checksum good: a good PAC';
+    for my $case (
+        [ 'a checksum of another key' => sign     => 'random' ],
+        [ 'a damaged signature'       => damage   => -20 ],
+        [ 'a damaged group'           => damage   => 300 ],
+    ) {
+        my ($what, @damage) = @$case;
+        my $ccache = ticket(%good, @damage);
+        $believing->log->mark;
+        is_deeply $ask->($ccache, keys %lets_out), \%lets_out, "$what: this module does not believe it";
+        like join("\n", $believing->log->ours), qr/groups of alice\@EXAMPLE\.TEST are not known.*cannot be verified: its checksum does not fit.*install a newer one/,
+          '... and the log says why';
+        is fetch('/any', $ccache, $believing)->env->{$_}, undef, "... $_ is not set" for qw(NEGOTIATE_GROUPS NEGOTIATE_SID);
+    }
+    my $said = qr/MIT krb5: this version takes a PAC for good whose checksum is wrong\. This module checks.*Install krb5 1\.22\.3/;
+    like $at_start, $said, '... the start has said what to install';
+    my $says = sub { server(conf => "Listen 127.0.0.1:$bare\n<Location \"/x\">\nAuthNegotiateKeytab \@keytab\@\n$_[0]\n</Location>\n", env => \%believes)->check->{output} };
+    like $says->("AuthNegotiateAttribute X URN:MSPAC:client-info"), $said, '... as httpd -t does, where an attribute of the PAC is wanted';
+    unlike $says->('AuthNegotiateAttribute X auth-indicators'), qr/MIT krb5/, '... and not where nothing is';
+    is_deeply [ $believing->log->crashes ], [], 'nobody died of it';
+    $believing->stop;
+}
+
+# --- users of other modules ----------------------------------------------------
+
+{
+    my $ask = sub { http(port => $server->port)->get("/others/$_[0]", Authorization => 'Basic ' . encode_base64('carol:secret', ''))->status };
+    is $ask->('any'), 200, 'a user of AuthType Basic';
+    $server->log->mark;
+    is $ask->('editors'), 401, '... is in no group';
+    is $ask->($_), 500, "... nor known not to be in one: $_" for qw(not-editors none-of);
+    like join("\n", $server->log->ours), qr/carol was authenticated by another module, so that nothing tells the groups/,
+      '... and the log says why';
 }
 
 # --- where groups stand ------------------------------------------------------

@@ -1,7 +1,8 @@
 /*
  * LD_PRELOADed into an httpd under test (t/faults.t): a clock that is stepped, memory that runs out
  * in the Kerberos libraries, how much is in use, and how many names are looked up. The test says what happens in a file that is
- * mapped here, in the parent, so that its children see it too.
+ * mapped here, in the parent, so that its children see it too. And, with NEG_BELIEVES_PACS in its
+ * environment, a libkrb5 that calls every PAC's checksum good (t/pac.t).
  */
 #define _GNU_SOURCE
 
@@ -104,6 +105,34 @@ int getaddrinfo(const char *restrict node, const char *restrict service,
     return real(node, service, hints, result);
 }
 
+/* ---- A library that believes ---- */
+
+static int is_called_by(void *caller, const char *library)
+{
+    Dl_info info;
+    return dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, library);
+}
+
+typedef int verifier(void *context, const void *key, int32_t usage, const void *data,
+                     const void *checksum, unsigned int *valid);
+verifier krb5_c_verify_checksum;
+
+/* Key usage 17 is that of PACs (MS-PAC section 2.8). Who else asks is told the truth. */
+int krb5_c_verify_checksum(void *context, const void *key, int32_t usage, const void *data,
+                           const void *checksum, unsigned int *valid)
+{
+    void *crypto;
+    verifier *real;
+    if (usage == 17 && getenv("NEG_BELIEVES_PACS") &&
+        is_called_by(__builtin_return_address(0), "/libkrb5.so")) {
+        *valid = 1;
+        return 0;
+    }
+    crypto = dlopen("libk5crypto.so.3", RTLD_LAZY);
+    real = (verifier *)dlsym(crypto, "krb5_c_verify_checksum");
+    return real(context, key, usage, data, checksum, valid);
+}
+
 /* ---- Memory ---- */
 
 /* APR's pools end the process when they get none, and so does libkrb5 1.20 here and there
@@ -115,13 +144,10 @@ void *__libc_realloc(void *block, size_t size);
 
 static int fails(void *caller)
 {
-    Dl_info info;
     uint32_t call;
     if (!control || !control->fail_every)
         return 0;
-    if (!dladdr(caller, &info) || !info.dli_fname)
-        return 0;
-    if (!strstr(info.dli_fname, "/libgssapi") && !strstr(info.dli_fname, "/libk5crypto"))
+    if (!is_called_by(caller, "/libgssapi") && !is_called_by(caller, "/libk5crypto"))
         return 0;
     call = __atomic_fetch_add(&control->calls, 1, __ATOMIC_RELAXED);
     if ((call * 2654435761u >> 8) % control->fail_every)

@@ -107,8 +107,7 @@ static int exists(const apr_time_exp_t *parts, apr_time_t time)
            back.tm_min == parts->tm_min && back.tm_sec == parts->tm_sec;
 }
 
-/** KerberosTime (RFC 4120 section 5.2.3): UTC, without fractions. */
-static apr_time_t read_time(neg_reader *r, unsigned int explicit_tag, apr_int32_t usec)
+apr_time_t neg_read_kerberos_time(neg_reader *r, unsigned int explicit_tag, apr_int32_t usec)
 {
     neg_bytes text = neg_read_der_field(r, explicit_tag, NEG_DER_GENERALIZED_TIME);
     neg_reader digits = neg_reader_of(text, r->error);
@@ -153,7 +152,7 @@ const char *neg_authenticator_time(neg_bytes plain, apr_time_t *ctime)
     if (cusec < 0 || cusec > 999999) {
         neg_read_fail(&fields, "it has more microseconds than a second has");
     }
-    time = read_time(&fields, NEG_DER_CONTEXT(5), cusec);
+    time = neg_read_kerberos_time(&fields, NEG_DER_CONTEXT(5), cusec);
     neg_read_der_skip(&fields, NEG_DER_CONTEXT(6)); /* subkey */
     neg_read_der_skip(&fields, NEG_DER_CONTEXT(7)); /* seq-number */
     neg_read_der_skip(&fields, NEG_DER_CONTEXT(8)); /* authorization-data */

@@ -1,8 +1,8 @@
 /**
  * The Kerberos AP exchange, as far as it can be read without a key, and the one field of the
  * decrypted Authenticator that explains a refusal.  It explains refusals, tells used authenticators
- * apart, finds the key to try, and knows a ticket again that GSSAPI has accepted by its proof; whether
- * a client is let in, GSSAPI decides.
+ * apart, finds the key to try, and knows a ticket again that GSSAPI has accepted by its proof;
+ * whether a client is let in, GSSAPI decides.
  */
 #ifndef NEG_CORE_APREQ_H
 #define NEG_CORE_APREQ_H
@@ -11,6 +11,7 @@
 #include <apr_time.h>
 
 #include "bytes.h"
+#include "reader.h"
 
 /** KRB_AP_REQ (RFC 4120 section 5.5.1).  Spans point into the parsed bytes. */
 typedef struct {
@@ -33,5 +34,11 @@ const char *neg_ap_req_proof(apr_pool_t *p, neg_bytes der);
  * @return NULL, or a static sentence; *ctime is then untouched.
  */
 const char *neg_authenticator_time(neg_bytes plain, apr_time_t *ctime);
+
+/**
+ * A KerberosTime (RFC 4120 section 5.2.3), which is UTC without fractions, within an EXPLICIT tag.
+ * @param usec microseconds to add: they have a field of their own
+ */
+apr_time_t neg_read_kerberos_time(neg_reader *r, unsigned int explicit_tag, apr_int32_t usec);
 
 #endif

@@ -3,7 +3,7 @@
 #include <apr_strings.h>
 #include <gssapi/gssapi_ext.h>
 
-#include "gss.h"
+#include "proof.h"
 
 /* What an application can be handed, as one variable of its environment too. */
 #define VALUES_MAX 64
@@ -67,8 +67,32 @@ static const char *read_values(reader *r, neg_attribute *attribute)
     return why;
 }
 
+/* As the library compares it. */
+static int is_of_pac(const char *attribute)
+{
+    return strncasecmp(attribute, "urn:mspac:", strlen("urn:mspac:")) == 0;
+}
+
+int neg_attributes_want_pac(const apr_array_header_t *wants)
+{
+    for (int i = 0; wants && i < wants->nelts; i++)
+        if (is_of_pac(APR_ARRAY_IDX(wants, i, const char *)))
+            return 1;
+    return 0;
+}
+
+static const char *read_attribute(reader *r, const neg_pac_proof *proof, neg_attribute *attribute)
+{
+    if (!is_of_pac(attribute->name) || proof->pac.len)
+        return read_values(r, attribute);
+    return proof->unproven
+               ? describe(r, attribute->name,
+                          apr_pstrcat(r->pool, "is of a PAC that ", proof->unproven, NULL))
+               : NULL;
+}
+
 const char *neg_attributes_read(apr_pool_t *p, gss_name_t name, const apr_array_header_t *wants,
-                                const apr_array_header_t **attributes)
+                                const neg_pac_proof *proof, const apr_array_header_t **attributes)
 {
     reader r = {p, name, 0};
     apr_array_header_t *read = apr_array_make(p, wants->nelts, sizeof(neg_attribute));
@@ -77,7 +101,7 @@ const char *neg_attributes_read(apr_pool_t *p, gss_name_t name, const apr_array_
         const char *why;
         attribute->name = apr_pstrdup(p, APR_ARRAY_IDX(wants, i, const char *));
         attribute->values = apr_array_make(p, 1, sizeof(neg_bytes));
-        if ((why = read_values(&r, attribute)))
+        if ((why = read_attribute(&r, proof, attribute)))
             return why;
     }
     *attributes = read;

@@ -169,24 +169,6 @@ const char *neg_principal_text(apr_pool_t *p, krb5_context krb5, krb5_const_prin
  * control characters, or what the principal's display form escapes. */
 const char *neg_client_local_name(neg_worker *worker, apr_pool_t *p, const char *principal);
 
-/* ---- attributes.c: what the KDC says of a client beside its name ---- */
-
-/**
- * Reads name attributes (RFC 6680) of a completed context's source name.  A value counts only if it
- * is authenticated and complete.
- * @param wants      of const char *: their names
- * @param attributes of neg_attribute in p, one for each name; without values where there are none
- * @return NULL, or a sentence in p that goes on after the client's name.  What is too large is not
- *         cut: a rule with "not" would take the missing rest for absent.
- */
-const char *neg_attributes_read(apr_pool_t *p, gss_name_t name, const apr_array_header_t *wants,
-                                const apr_array_header_t **attributes);
-
-/* ---- pac.c: what an Active Directory says of a client ---- */
-
-/** Reads the PAC of a completed context's source name into *pac, which p owns. */
-void neg_pac_read(apr_pool_t *p, gss_name_t name, neg_pac *pac);
-
 /* ---- delegate.c: where delegated credentials go ---- */
 
 /** The ccaches that a child process has stored and whose owners have not ended yet. */

@@ -4,6 +4,7 @@
 #include <gssapi/gssapi_ext.h>
 
 #include "keyring.h"
+#include "proof.h"
 #include "signals.h"
 
 struct neg_context {
@@ -11,7 +12,7 @@ struct neg_context {
     apr_pool_t *pool;
     int legs;
     int has_ap_req;
-    neg_bytes ap_req; /* if it is wanted, in the context's pool */
+    neg_bytes ap_req; /* if it is wanted; between the legs in the context's pool */
     unsigned mech;    /* of the first token, and its wrapping */
     int is_spnego;
 };
@@ -67,11 +68,16 @@ int neg_context_expects(const neg_context *context, unsigned mech, int is_spnego
     return context->mech == mech && context->is_spnego == is_spnego;
 }
 
+static int wants_proof(const neg_leg_input *in)
+{
+    return in->want_pac || neg_attributes_want_pac(in->wants);
+}
+
 static void note_ap_req(neg_context *context, const neg_leg_input *in)
 {
     context->has_ap_req |= in->ap_req.len != 0;
-    if (in->ap_req.len && in->want_ap_req)
-        context->ap_req = copy_of(context->pool, in->ap_req);
+    if (in->ap_req.len && (in->want_ap_req || wants_proof(in)))
+        context->ap_req = in->ap_req;
 }
 
 static apr_status_t release_name(void *name)
@@ -136,12 +142,20 @@ static apr_time_t ticket_end(const accepted *a, const neg_leg_input *in)
            neg_worker_clockskew(in->worker);
 }
 
-/* @return 0, or -1 with *failure filled */
-static int read_attributes(apr_pool_t *p, const accepted *a, const neg_leg_input *in,
-                           neg_client *client, neg_failure *failure)
+/* What the ticket says beside the client's name.  @return 0, or -1 with *failure filled */
+static int read_ticket(apr_pool_t *p, const accepted *a, const neg_leg_input *in, neg_bytes ap_req,
+                       neg_client *client, neg_failure *failure)
 {
-    const char *why =
-        in->wants ? neg_attributes_read(p, a->name, in->wants, &client->attributes) : NULL;
+    neg_pac_proof proof = {{NULL, 0}, NULL};
+    neg_pac_claim claim = {in->worker, in->acceptor->keytab, ap_req, in->now,
+                           a->name,    client->principal};
+    const char *why = NULL;
+    if (wants_proof(in))
+        neg_pac_prove(p, &claim, &proof);
+    if (in->want_pac)
+        neg_pac_read(p, &proof, &client->pac);
+    if (in->wants)
+        why = neg_attributes_read(p, a->name, in->wants, &proof, &client->attributes);
     if (!why)
         return 0;
     failure->cause = NEG_CAUSE_POLICY;
@@ -166,13 +180,11 @@ static int complete_ntlm(apr_pool_t *p, const accepted *a, const neg_leg_input *
 }
 
 static int complete_krb5(apr_pool_t *p, const accepted *a, const neg_leg_input *in,
-                         neg_client *client, neg_failure *failure)
+                         neg_bytes ap_req, neg_client *client, neg_failure *failure)
 {
     if (neg_client_read(p, a->name, client, failure) != 0 ||
-        read_attributes(p, a, in, client, failure) != 0)
+        read_ticket(p, a, in, ap_req, client, failure) != 0)
         return -1;
-    if (in->want_pac)
-        neg_pac_read(p, a->name, &client->pac);
     client->mechanism = "krb5";
     client->mech = NEG_MECH_KRB5;
     client->expires = ticket_end(a, in);
@@ -183,14 +195,15 @@ static int complete_krb5(apr_pool_t *p, const accepted *a, const neg_leg_input *
 }
 
 /* By what GSSAPI says that it was, and what the tokens have been all the time. */
-static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in, unsigned mech,
-                     neg_leg *leg)
+static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in,
+                     const neg_context *context, neg_leg *leg)
 {
+    unsigned mech = context->mech;
     int rv;
     if (mech == NEG_MECH_NTLMSSP && neg_same_oid(a->mech, &neg_oid_ntlmssp))
         rv = complete_ntlm(p, a, in, &leg->client, &leg->failure);
     else if (mech != NEG_MECH_NTLMSSP && neg_same_oid(a->mech, &neg_oid_krb5))
-        rv = complete_krb5(p, a, in, &leg->client, &leg->failure);
+        rv = complete_krb5(p, a, in, context->ap_req, &leg->client, &leg->failure);
     else {
         rv = -1;
         leg->failure.cause = NEG_CAUSE_MECHANISM;
@@ -227,11 +240,13 @@ static void accept_leg(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
     call_accept(p, in, cred, context, &a, &leg->reply);
     leg->accepted = a.major == GSS_S_COMPLETE || a.major == GSS_S_CONTINUE_NEEDED;
     if (a.major == GSS_S_COMPLETE) {
-        complete(p, &a, in, context->mech, leg);
-        leg->ap_req = copy_of(p, context->ap_req);
+        complete(p, &a, in, context, leg);
+        if (in->want_ap_req)
+            leg->ap_req = copy_of(p, context->ap_req);
     } else if (a.major == GSS_S_CONTINUE_NEEDED) {
         leg->state = NEG_LEG_CONTINUE;
         leg->context = context;
+        context->ap_req = copy_of(context->pool, context->ap_req);
         return;
     } else {
         explain(p, &a, in, context->mech, &leg->failure);

@@ -33,6 +33,7 @@ typedef struct {
     const char *path;
     struct stat file;
     const char *memory;         /* MEMORY:name */
+    krb5_keytab keytab;         /* the same, open */
     apr_array_header_t *labels; /* of key_label; NULL when nothing was read */
     apr_hash_t *credentials;    /* neg_acceptor_key() -> gss_cred_id_t */
 } keyring;
@@ -102,6 +103,7 @@ static void read_keys(keyring *ring, krb5_context krb5)
     to = from ? open_in(ring->pool, krb5, ring->memory) : NULL;
     if (!to || copy_keys(ring, krb5, from, to) != 0)
         ring->labels = NULL;
+    ring->keytab = to;
     apr_pool_destroy(scratch);
 }
 
@@ -242,4 +244,10 @@ gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
     if (!(ring = find_ring(worker, p, acceptor->keytab)))
         return GSS_C_NO_CREDENTIAL;
     return credential_for(ring, p, neg_worker_krb5(worker), acceptor, parsed.ticket, now);
+}
+
+krb5_keytab neg_worker_keys(neg_worker *worker, apr_pool_t *p, const char *keytab, apr_time_t now)
+{
+    keyring *ring = find_ring(worker, p, keytab);
+    return ring && renew(ring, neg_worker_krb5(worker), now) ? ring->keytab : NULL;
 }

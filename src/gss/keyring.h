@@ -23,6 +23,13 @@ gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
                                         const neg_acceptor *acceptor, neg_bytes ap_req,
                                         apr_time_t now);
 
+/**
+ * All keys of a keytab that is a file at rest, in memory; else NULL.  It stays the worker's; use it
+ * at once.
+ * @param keytab a neg_acceptor's
+ */
+krb5_keytab neg_worker_keys(neg_worker *worker, apr_pool_t *p, const char *keytab, apr_time_t now);
+
 /* ---- credentials.c ---- */
 
 /** Acquires for the principal in acceptor->acceptor; GSS_C_NO_CREDENTIAL when that fails. */

@@ -1,7 +1,8 @@
-/** Any bytes as an AP-REQ, and as a decrypted Authenticator. */
+/** Any bytes as an AP-REQ, and as a decrypted Authenticator or Ticket. */
 #include "fuzz.h"
 
 #include "apreq.h"
+#include "ticket.h"
 
 static void check_ap_req(neg_bytes der)
 {
@@ -32,11 +33,27 @@ static void check_authenticator(neg_bytes plain)
     }
 }
 
+static void check_ticket(neg_bytes plain)
+{
+    neg_ticket_part part = {-1, -1, {NULL, 0}};
+    const char *error = neg_ticket_part_read(plain, &part);
+
+    if (error) {
+        PROMISE(is_sentence(error));
+        PROMISE(part.authtime == -1 && part.pacs == -1 && !part.pac.data);
+        return;
+    }
+    PROMISE(part.authtime >= 0 && part.pacs >= 0);
+    PROMISE((size_t)part.pacs <= plain.len / 10);
+    PROMISE(!part.pac.len || (part.pacs && lies_within(part.pac, plain)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     neg_bytes bytes = {data, size};
 
     check_ap_req(bytes);
     check_authenticator(bytes);
+    check_ticket(bytes);
     return 0;
 }

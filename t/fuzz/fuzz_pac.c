@@ -1,7 +1,9 @@
-/** Any bytes as logon information, and as UPN_DNS_INFO; any string as a SID. */
+/** Any bytes as a whole PAC, and as its parts: logon information, UPN_DNS_INFO, PAC_CLIENT_INFO;
+ * any string as a SID. */
 #include "fuzz.h"
 
 #include "pac.h"
+#include "pacframe.h"
 #include "sid.h"
 
 /** A SID has one text. */
@@ -73,6 +75,48 @@ static void check_upn_dns_info(apr_pool_t *pool, neg_bytes bytes)
         check_sid(pool, info.sid);
 }
 
+static void check_client(apr_pool_t *pool, neg_bytes bytes)
+{
+    neg_pac_client client = {-1, NULL};
+    const char *error = neg_pac_client_read(pool, bytes, &client);
+
+    if (error) {
+        PROMISE(is_sentence(error));
+        PROMISE(client.authtime == -1 && !client.name);
+        return;
+    }
+    PROMISE(client.authtime >= 0 && client.authtime % APR_USEC_PER_SEC == 0);
+    check_name(client.name);
+}
+
+static int are_apart(neg_bytes a, neg_bytes b)
+{
+    return a.data + a.len <= b.data || b.data + b.len <= a.data;
+}
+
+static void check_frame(apr_pool_t *pool, neg_bytes bytes)
+{
+    neg_pac_frame frame = {.client_info = {NULL, 0}};
+    const char *error = neg_pac_frame_read(bytes, &frame);
+
+    if (error) {
+        PROMISE(is_sentence(error));
+        PROMISE(!frame.client_info.data);
+        return;
+    }
+    PROMISE(lies_within(frame.client_info, bytes));
+    PROMISE(!frame.logon_info.data || lies_within(frame.logon_info, bytes));
+    PROMISE(!frame.upn_dns_info.data || lies_within(frame.upn_dns_info, bytes));
+    PROMISE(lies_within(frame.server.signature, bytes) && lies_within(frame.kdc.signature, bytes));
+    PROMISE(are_apart(frame.server.signature, frame.kdc.signature));
+    PROMISE(are_apart(frame.server.signature, frame.client_info));
+    PROMISE(!frame.logon_info.data || are_apart(frame.logon_info, frame.server.signature));
+    PROMISE(!frame.logon_info.data || are_apart(frame.logon_info, frame.kdc.signature));
+    check_client(pool, frame.client_info);
+    check_logon_info(pool, frame.logon_info);
+    check_upn_dns_info(pool, frame.upn_dns_info);
+}
+
 static void check_text(apr_pool_t *pool, const char *text)
 {
     neg_bytes sid;
@@ -90,6 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     neg_bytes bytes = {data, size};
     char *text = string_make(data, size);
 
+    check_frame(pool, bytes);
+    check_client(pool, bytes);
     check_logon_info(pool, bytes);
     check_upn_dns_info(pool, bytes);
     check_text(pool, text);

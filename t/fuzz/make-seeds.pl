@@ -53,6 +53,31 @@ my $authenticator = der(0x62,
         integer(4, "\x01\xe2\x40"), der(0xa5, der(0x18, '20240229123456Z')),
         der(0xa6, 'subkey'), integer(7, "\1"), der(0xa8, 'data')));
 
+# RFC 4120 sections 5.2.6, 5.3.
+sub authdata { my ($type, $data) = @_; return der(0x30, integer(0, $type < 128 ? chr $type : "\0" . chr $type), der(0xa1, der(0x04, $data))) }
+sub if_relevant { return authdata(1, der(0x30, @_)) }
+sub enc_ticket_part {
+    my ($from, $to) = map { der(0x18, $_) } '20231114221320Z', '20231115221320Z';
+    return der(0x63,
+        der(0x30,
+            der(0xa0, der(0x03, "\0\x40\0\0\0")), der(0xa1, der(0x30, integer(0, "\x12"))), der(0xa2, der(0x1b, 'R')),
+            der(0xa3, der(0x30, '')), der(0xa4, der(0x30, '')), der(0xa5, $from), der(0xa6, $from), der(0xa7, $to),
+            der(0xaa, der(0x30, @_))));
+}
+
+# MS-PAC sections 2.3, 2.7, 2.8: these buffers, alice's name, and two signatures.
+sub client_info { return pack('VV', 0xc66d0000, 0x01da1747) . pack('v', 10) . "a\0l\0i\0c\0e\0" }
+sub pac {
+    my @buffers = (@_, 10 => client_info(), 6 => "\x10\0\0\0" . 's' x 12, 7 => "\x10\0\0\0" . 'k' x 12);
+    my ($heads, $data) = ('', '');
+    my $count = @buffers / 2;
+    while (my ($type, $bytes) = splice @buffers, 0, 2) {
+        $heads .= pack 'VVVV', $type, length $bytes, 8 + 16 * $count + length $data, 0;
+        $data .= $bytes . "\0" x (-length($bytes) & 7);
+    }
+    return pack('VV', $count, 0) . $heads . $data;
+}
+
 # RFC 2743 section 3.1, RFC 4121 section 4.1, RFC 4178 section 4.2.
 sub framed { return der(0x60, @_) }
 my $krb5_token = framed($krb5, "\1\0", $ap_req);
@@ -159,6 +184,8 @@ my %seeds = (
         'ap-req'                => $ap_req,
         'authenticator'         => $authenticator,
         'authenticator-padding' => "$authenticator\0\0\0",
+        'ticket'                => enc_ticket_part(if_relevant(authdata(128, pac(1 => logon_info())))),
+        'ticket-pacs'           => enc_ticket_part(authdata(128, 'a'), if_relevant(authdata(141, ''), if_relevant(authdata(128, 'b')))),
     },
     principal => {
         'plain'     => 'alice@EXAMPLE.TEST',
@@ -185,6 +212,8 @@ my %seeds = (
         'no-flag'    => logon_info(extra => ['S-1-18-1'], flags => 0),
         'authority'  => logon_info(domain => 'S-1-4294967296-21-1'),
         'empty'      => logon_info(account => '', groups => [], empty_array => 1, primary => 0),
+        'whole'      => pac(1 => logon_info(), 12 => upn_dns_info(), 17 => 'of another type'),
+        'client'     => client_info(),
         'upn'        => upn_dns_info(),
         'upn-sid'    => upn_dns_info(flags => 2, account => 'alice', sid => 'S-1-5-21-1-2-3-1001'),
         'sid'        => 'S-1-5-21-1004336348-1177238915-682003330-512',
