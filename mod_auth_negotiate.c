@@ -161,6 +161,7 @@ static void register_hooks(apr_pool_t *p)
     ap_register_auth_provider(p, AUTHN_PROVIDER_GROUP, NEG_KERBEROS, AUTHN_PROVIDER_VERSION,
                               &neg_kerberos_provider, AP_AUTH_INTERNAL_PER_CONF);
     neg_proxy_register(p);
+    neg_resumed_register();
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_identity);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);
 }

@@ -201,12 +201,18 @@ typedef struct neg_replay neg_replay;
 /** AuthNegotiateSessionStore: see session.c. */
 typedef struct neg_session_place neg_session_place;
 
+/* OpenSSL's SSL and SSL_SESSION. */
+struct ssl_st;
+struct ssl_session_st;
+
 /** Per virtual host.  The workers (what each thread keeps: gss.h) are found here, so that no
  * variable of the process is needed. */
 typedef struct {
     apr_array_header_t *sections; /**< of neg_section *, while the configuration is read */
     apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
     neg_replay *replay;           /**< NULL: default */
+    int sees_tls; /**< in the main server: mod_ssl's connections can be looked at (resumed.c) */
+    int (*keep_session)(struct ssl_st *, struct ssl_session_st *); /**< there too: mod_ssl's own */
     apr_array_header_t
         *session_keys; /**< a ring (core/seal.h); NULL until post_config: none named */
     neg_session_place *session_place; /**< NULL: the cookie */
