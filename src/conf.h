@@ -324,6 +324,11 @@ int neg_scope_is_path_within(const char *outer, const char *inner);
 /** To be called once the configuration is read.  @return an array of neg_finding in p */
 const apr_array_header_t *neg_advice_find(apr_pool_t *p);
 
+/* ---- openpage.c: pages that are protected, and open by another way ---- */
+
+/** Adds neg_finding's to an array of them, in p. */
+void neg_openpage_find(apr_pool_t *p, apr_array_header_t *findings);
+
 /* ---- probe.c: what the children will do, tried as their user before they do ---- */
 
 typedef enum {
