@@ -38,6 +38,7 @@
 #include "backend.h"
 #include "connection.h"
 #include "negotiate.h"
+#include "resumed.h"
 #include "session.h"
 
 static int is_ours(request_rec *r)

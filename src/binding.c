@@ -8,6 +8,7 @@
 
 #include "binding.h"
 #include "negotiate.h"
+#include "resumed.h"
 
 /* ---- AuthNegotiateChannelBinding ---- */
 

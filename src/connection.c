@@ -15,6 +15,7 @@
 #include <apr_strings.h>
 
 #include "connection.h"
+#include "resumed.h"
 
 /*
  * Half-open contexts that one child may hold.  Each is some 18 kB of GSSAPI's memory, beside the

@@ -244,14 +244,6 @@ const char *neg_binding_set(cmd_parms *cmd, void *conf, const char *mode, const 
  * @return NULL, or a sentence in the request's pool */
 const char *neg_binding_find(const neg_attempt *a, neg_leg_input *in);
 
-/* ---- resumed.c: what the client of a resumed TLS session was shown ---- */
-
-/** Asks mod_ssl, where it is loaded, for its contexts and connections. */
-void neg_resumed_register(void);
-/** The tls-server-end-point of the certificate that the client was shown when c's TLS session
- * began; empty where the session is not a resumed one, or does not say. */
-neg_bytes neg_resumed_end_point(const conn_rec *c);
-
 /* ---- attributes.c ---- */
 
 const char *neg_attributes_set(cmd_parms *cmd, void *conf, const char *variable, const char *name);
@@ -347,12 +339,6 @@ void neg_replay_memory_leave(void);
 /** Whether it will do without krb5's own cache for this authenticator. */
 int neg_replay_memory_suffices(neg_seen *seen, const unsigned char *id, apr_time_t now,
                                apr_time_t expiry);
-
-/** A place for resumed.c on a connection that carries TLS, for as long as that lives. */
-typedef struct neg_tls neg_tls;
-void neg_conn_set_tls(conn_rec *c, neg_tls *tls);
-/** The one of c, or of the connection that carries this stream; NULL when it has none. */
-neg_tls *neg_conn_tls(const conn_rec *c);
 
 /* ---- answer.c ---- */
 

@@ -31,7 +31,7 @@ static int covers_by_wildcard(apr_pool_t *p, const char *pattern, const char *pa
 }
 
 /* <LocationMatch "pattern">, and <Location ~ "pattern">. */
-static const char *pattern_of(apr_pool_t *p, const neg_scope *scope)
+static const char *pattern_of(const neg_urls *u, const neg_scope *scope)
 {
     const char *args = scope->text;
     apr_size_t len = strlen(scope->kind);
@@ -39,20 +39,17 @@ static const char *pattern_of(apr_pool_t *p, const neg_scope *scope)
         return scope->path;
     if (strcmp(scope->path, "~") != 0)
         return NULL;
-    ap_getword_conf(p, &args);
-    return ap_getword_conf(p, &args);
+    ap_getword_conf(u->pool, &args);
+    return ap_getword_conf(u->pool, &args);
 }
 
-static int covers(apr_pool_t *p, const neg_scope *scope, const place *at)
+/* Of a section that the place's host has. */
+static int covers(const neg_urls *u, const neg_scope *scope, const place *at)
 {
     int by_url = strncasecmp(scope->kind, "<Location", 9) == 0;
     int by_file = strncasecmp(scope->kind, "<Directory", 10) == 0;
     const char *subject = by_url ? at->url : at->target;
     const char *pattern;
-    if (!neg_urlmap_is_seen(scope->host, at->host))
-        return 0;
-    if (!*scope->kind)
-        return 1;
     if (strncasecmp(scope->kind, "<Files", 6) == 0) /* for some files of a directory */
         return strcmp(scope->path, "*") == 0;
     if (strncasecmp(scope->kind, "<Proxy", 6) == 0)
@@ -61,10 +58,9 @@ static int covers(apr_pool_t *p, const neg_scope *scope, const place *at)
         return 1;
     if (scope->plain)
         return neg_scope_is_path_within(scope->path, subject);
-    pattern = pattern_of(p, scope);
-    if (pattern)
-        return neg_urlmap_matches(p, pattern, subject);
-    return covers_by_wildcard(p, scope->path, subject);
+    pattern = pattern_of(u, scope);
+    return pattern ? neg_urlmap_matches(u, pattern, subject)
+                   : covers_by_wildcard(u->scratch, scope->path, subject);
 }
 
 /* ---- Whether somebody stands in the way ---- */
@@ -74,48 +70,40 @@ static int is(const neg_line *l, const char *directive)
     return strcasecmp(l->line->directive, directive) == 0;
 }
 
-static int opens(apr_pool_t *p, const neg_line *l)
+static int opens(const neg_line *l)
 {
-    return strcasecmp(neg_urlmap_word(p, l->line, 0), "all") == 0 &&
-           strcasecmp(neg_urlmap_word(p, l->line, 1), "granted") == 0;
+    return strcasecmp(l->word[0], "all") == 0 && strcasecmp(l->word[1], "granted") == 0;
 }
 
 /* Redirect [status] from to, or [status] to in a section. */
-static int redirects(apr_pool_t *p, const neg_line *l, const place *at)
+static int redirects(const neg_urls *u, const neg_line *l, const place *at)
 {
-    const char *from = neg_urlmap_word(p, l->line, 0);
-    if (is(l, "RedirectMatch") && *l->scope.kind == '\0')
-        return neg_urlmap_matches(
-            p, strpbrk(from, "^$(/*.[") ? from : neg_urlmap_word(p, l->line, 1), at->url);
+    const char *from = l->word[0];
     if (*l->scope.kind)
         return 1;
-    if (*from != '/')
-        from = neg_urlmap_word(p, l->line, 1);
-    return neg_scope_is_path_within(from, at->url);
+    if (is(l, "RedirectMatch"))
+        return neg_urlmap_matches(u, strpbrk(from, "^$(/*.[") ? from : l->word[1], at->url);
+    return neg_scope_is_path_within(*from == '/' ? from : l->word[1], at->url);
 }
 
 /* Its conditions are believed to be fulfilled. */
-static int rewrites_away(apr_pool_t *p, const neg_line *l, const place *at)
+static int rewrites_away(const neg_urls *u, const neg_line *l, const place *at)
 {
-    const char *target = neg_urlmap_word(p, l->line, 1);
-    const char *flags = neg_urlmap_word(p, l->line, 2);
-    int away = strncasecmp(target, "http", 4) == 0 || strpbrk(flags, "RFG") != NULL;
-    return away &&
-           (*l->scope.kind || neg_urlmap_matches(p, neg_urlmap_word(p, l->line, 0), at->url));
+    int away = strncasecmp(l->word[1], "http", 4) == 0 || strpbrk(l->word[2], "RFG") != NULL;
+    return away && (*l->scope.kind || neg_urlmap_matches(u, l->word[0], at->url));
 }
 
 /* Lines, other than Require, with which nobody gets the page without more ado. */
-static int turns_away(apr_pool_t *p, const neg_line *l, const place *at)
+static int turns_away(const neg_urls *u, const neg_line *l, const place *at)
 {
-    if (!covers(p, &l->scope, at))
-        return 0;
     if (strncasecmp(l->line->directive, "Redirect", 8) == 0)
-        return redirects(p, l, at);
+        return covers(u, &l->scope, at) && redirects(u, l, at);
     if (is(l, "RewriteRule"))
-        return rewrites_away(p, l, at);
+        return covers(u, &l->scope, at) && rewrites_away(u, l, at);
     if (is(l, "MDRequireHttps"))
-        return strcasecmp(neg_urlmap_word(p, l->line, 0), "off") != 0;
-    return is(l, "SSLRequireSSL") || is(l, "Deny") || is(l, "SSLRequire");
+        return strcasecmp(l->word[0], "off") != 0;
+    return (is(l, "SSLRequireSSL") || is(l, "SSLRequire") || is(l, "Deny")) &&
+           covers(u, &l->scope, at);
 }
 
 /* A .htaccess beside the files is for every URL of theirs. */
@@ -143,8 +131,8 @@ static int counts(const verdict *v, const neg_line *l)
 
 static void judge(const neg_urls *u, const neg_line *l, const place *at, verdict *v)
 {
-    int open = opens(u->pool, l);
-    if (!covers(u->pool, &l->scope, at) || !counts(v, l))
+    int open = opens(l);
+    if (!covers(u, &l->scope, at) || !counts(v, l))
         return;
     if (strcasecmp(l->scope.kind, "<Location") == 0)
         v->by_location = 1;
@@ -154,32 +142,46 @@ static void judge(const neg_urls *u, const neg_line *l, const place *at, verdict
         v->guarded = !open;
 }
 
+/* @return whether nothing that follows can open it again */
+static int ask_lines(const neg_urls *u, const ap_directive_t *owner, const place *at, verdict *v)
+{
+    const apr_array_header_t *lines = neg_urlmap_lines(u, owner);
+    for (int i = 0; i < lines->nelts; i++) {
+        const neg_line *l = &APR_ARRAY_IDX(lines, i, neg_line);
+        if (turns_away(u, l, at))
+            return 1;
+        if (is(l, "Require"))
+            judge(u, l, at, v);
+    }
+    return 0;
+}
+
 static int is_guarded(const neg_urls *u, const place *at)
 {
     verdict v = {0, 0, 0};
-    for (int i = 0; i < u->lines->nelts; i++) {
-        const neg_line *l = &APR_ARRAY_IDX(u->lines, i, neg_line);
-        if (turns_away(u->pool, l, at))
-            return 1;
-        if (is(l, "Require"))
-            judge(u, l, at, &v);
-    }
-    return v.guarded || has_htaccess(u->pool, at->target);
+    if (ask_lines(u, NULL, at, &v) || (at->host && ask_lines(u, at->host, at, &v)))
+        return 1;
+    return v.guarded || has_htaccess(u->scratch, at->target);
 }
 
 /* Somebody has written that this is open: a section of its own, deeper than what is protected. */
-static int is_meant(const neg_urls *u, const place *at, const place *page)
+static int opens_on_purpose(const neg_urls *u, const neg_line *l, const place *at,
+                            const place *page)
 {
-    for (int i = 0; i < u->lines->nelts; i++) {
-        const neg_line *l = &APR_ARRAY_IDX(u->lines, i, neg_line);
-        int by_url = strcasecmp(l->scope.kind, "<Location") == 0 && strlen(l->scope.path) > 1;
-        int by_file = strcasecmp(l->scope.kind, "<Directory") == 0 &&
-                      strlen(l->scope.path) > strlen(page->target);
-        if (is(l, "Require") && (by_url || by_file) && opens(u->pool, l) &&
-            covers(u->pool, &l->scope, at))
+    int by_url = strcasecmp(l->scope.kind, "<Location") == 0 && strlen(l->scope.path) > 1;
+    int by_file = strcasecmp(l->scope.kind, "<Directory") == 0 &&
+                  strlen(l->scope.path) > strlen(page->target);
+    return is(l, "Require") && (by_url || by_file) && opens(l) && covers(u, &l->scope, at);
+}
+
+static int is_meant(const neg_urls *u, const ap_directive_t *owner, const place *at,
+                    const place *page)
+{
+    const apr_array_header_t *lines = neg_urlmap_lines(u, owner);
+    for (int i = 0; i < lines->nelts; i++)
+        if (opens_on_purpose(u, &APR_ARRAY_IDX(lines, i, neg_line), at, page))
             return 1;
-    }
-    return 0;
+    return owner && is_meant(u, NULL, at, page);
 }
 
 /* ---- Findings ---- */
@@ -218,56 +220,106 @@ static void tell(const neg_urls *u, const neg_line *l, const place *page, const 
         by->line->filename, by->line->line_num, remedy(u->pool, page, other));
 }
 
-/* By a map of another host, or by another one of this host. */
+/* A part is looked at in the page's own host alone: elsewhere it may well be meant to be open. */
 static int is_open(const neg_urls *u, const place *page, const neg_map *map, place *other)
 {
     int part;
+    const neg_map *by;
     const char *resolved;
     other->url = neg_urlmap_reach(u, map, page->target, &part);
-    if (!other->url || !neg_urlmap_is_seen(map->host, other->host) ||
-        (part && (other->host != page->host || map->kind == NEG_MAP_ROOT)))
+    if (!other->url || (part && (other->host != page->host || map->kind == NEG_MAP_ROOT)))
         return 0;
     other->target = part ? map->target : page->target;
-    resolved = neg_urlmap_resolve(u, other->host, other->url);
-    return resolved && strcmp(resolved, other->target) == 0 && !is_guarded(u, other) &&
-           !is_meant(u, other, page);
+    resolved = neg_urlmap_resolve(u, other->host, other->url, &by);
+    return resolved && by == map && strcmp(resolved, other->target) == 0 && !is_guarded(u, other) &&
+           !is_meant(u, other->host, other, page);
 }
 
-static void check_page(const neg_urls *u, const neg_line *l, const place *page,
-                       apr_array_header_t *findings)
+/* Servers with thousands of hosts are to start all the same: what is not looked at is not said. */
+#define LOOKS_MAX    1000000
+#define FINDINGS_MAX 3 /* of one section */
+
+typedef struct {
+    const neg_urls *urls;
+    const neg_line *line; /* AuthType Negotiate of the section that is looked at */
+    apr_array_header_t *findings;
+    int found; /* of this section */
+    int looks; /* of all */
+} search;
+
+static void check_host(search *in, const place *page, const neg_map *map,
+                       const ap_directive_t *host)
 {
-    for (int h = 0; h < u->hosts->nelts; h++) {
-        place other = {.host = APR_ARRAY_IDX(u->hosts, h, const ap_directive_t *)};
-        for (int m = 0; m < u->maps->nelts; m++) {
-            const neg_map *map = &APR_ARRAY_IDX(u->maps, m, neg_map);
-            if (is_open(u, page, map, &other)) {
-                tell(u, l, page, &other, map, findings);
-                break;
-            }
-        }
+    place other = {.host = host};
+    if (in->found < FINDINGS_MAX && in->looks++ < LOOKS_MAX &&
+        is_open(in->urls, page, map, &other)) {
+        tell(in->urls, in->line, page, &other, map, in->findings);
+        in->found++;
     }
 }
 
-static void check_location(const neg_urls *u, const neg_line *l, apr_array_header_t *findings)
+/* The main server's maps are every host's. */
+static void check_maps(search *in, const place *page, const ap_directive_t *owner)
 {
-    for (int h = 0; h < u->hosts->nelts; h++) {
-        place page = {.host = APR_ARRAY_IDX(u->hosts, h, const ap_directive_t *),
-                      .url = l->scope.path};
-        if (!neg_urlmap_is_seen(l->scope.host, page.host))
+    const apr_array_header_t *hosts = in->urls->hosts;
+    const apr_array_header_t *maps = neg_urlmap_maps(in->urls, owner);
+    for (int m = 0; m < maps->nelts; m++) {
+        const neg_map *map = &APR_ARRAY_IDX(maps, m, neg_map);
+        int part;
+        if (!neg_urlmap_reach(in->urls, map, page->target, &part))
             continue;
-        page.target = neg_urlmap_resolve(u, page.host, page.url);
-        if (page.target && is_guarded(u, &page))
-            check_page(u, l, &page, findings);
+        if (owner)
+            check_host(in, page, map, owner);
+        for (int h = 0; !owner && h < hosts->nelts; h++)
+            check_host(in, page, map, APR_ARRAY_IDX(hosts, h, const ap_directive_t *));
+    }
+}
+
+static void check_page(search *in, const place *page)
+{
+    const apr_array_header_t *hosts = in->urls->hosts;
+    if (in->looks++ >= LOOKS_MAX)
+        return;
+    check_maps(in, page, NULL);
+    for (int h = 0; h < hosts->nelts; h++)
+        if (APR_ARRAY_IDX(hosts, h, const ap_directive_t *))
+            check_maps(in, page, APR_ARRAY_IDX(hosts, h, const ap_directive_t *));
+}
+
+static void check_location(search *in)
+{
+    const apr_array_header_t *hosts = in->urls->hosts;
+    const neg_scope *scope = &in->line->scope;
+    const neg_map *by;
+    in->found = 0;
+    for (int h = 0; h < hosts->nelts; h++) {
+        place page = {.host = APR_ARRAY_IDX(hosts, h, const ap_directive_t *), .url = scope->path};
+        if (scope->host && scope->host != page.host)
+            continue;
+        page.target = neg_urlmap_resolve(in->urls, page.host, page.url, &by);
+        if (page.target && is_guarded(in->urls, &page))
+            check_page(in, &page);
+    }
+    apr_pool_clear(in->urls->scratch);
+}
+
+static void check_lines(search *in, const ap_directive_t *owner)
+{
+    const apr_array_header_t *lines = neg_urlmap_lines(in->urls, owner);
+    for (int i = 0; i < lines->nelts; i++) {
+        in->line = &APR_ARRAY_IDX(lines, i, neg_line);
+        if (is(in->line, "AuthType") && in->line->scope.plain &&
+            strcasecmp(in->line->scope.kind, "<Location") == 0 &&
+            strcasecmp(in->line->word[0], neg_negotiate_name) == 0)
+            check_location(in);
     }
 }
 
 void neg_openpage_find(apr_pool_t *p, apr_array_header_t *findings)
 {
-    const neg_urls *u = neg_urlmap_read(p);
-    for (int i = 0; i < u->lines->nelts; i++) {
-        const neg_line *l = &APR_ARRAY_IDX(u->lines, i, neg_line);
-        if (is(l, "AuthType") && l->scope.plain && strcasecmp(l->scope.kind, "<Location") == 0 &&
-            strcasecmp(neg_urlmap_word(p, l->line, 0), neg_negotiate_name) == 0)
-            check_location(u, l, findings);
-    }
+    search in = {.urls = neg_urlmap_read(p), .findings = findings};
+    check_lines(&in, NULL);
+    for (int i = 0; i < in.urls->hosts->nelts; i++)
+        if (APR_ARRAY_IDX(in.urls->hosts, i, const ap_directive_t *))
+            check_lines(&in, APR_ARRAY_IDX(in.urls->hosts, i, const ap_directive_t *));
 }

@@ -34,6 +34,7 @@
 
 #include "binding.h"
 #include "negotiate.h"
+#include "resumed.h"
 
 struct neg_tls {
     SSL *ssl; /* until its handshake is over; then NULL, since mod_ssl may end it at any time */

@@ -11,26 +11,72 @@
 
 /* ---- Lines ---- */
 
-const char *neg_urlmap_word(apr_pool_t *p, const ap_directive_t *line, int n)
-{
-    const char *args = line->args;
-    const char *word = ap_getword_conf(p, &args);
-    while (n-- > 0)
-        word = ap_getword_conf(p, &args);
-    return word;
-}
-
 static int is_line(const neg_line *l, const char *directive)
 {
     return strcasecmp(l->line->directive, directive) == 0;
 }
 
+/* There may be many others. */
+static int may_matter(const char *directive)
+{
+    static const char *const begin[] = {
+        "AuthType", "Require", "Redirect", "RewriteRule", "Deny",         "SSLReq", "MDRequire",
+        "Alias",    "Script",  "WSGIScri", "ProxyPass",   "DocumentRoot", "Listen", "SetHand"};
+    for (size_t i = 0; i < sizeof(begin) / sizeof(*begin); i++)
+        if (strncasecmp(directive, begin[i], strlen(begin[i])) == 0)
+            return 1;
+    return 0;
+}
+
+static apr_array_header_t *array_of(apr_hash_t *arrays, const ap_directive_t *host, int size)
+{
+    apr_pool_t *p = apr_hash_pool_get(arrays);
+    apr_array_header_t *array = apr_hash_get(arrays, &host, sizeof(host));
+    if (!array) {
+        array = apr_array_make(p, 4, size);
+        apr_hash_set(arrays, apr_pmemdup(p, &host, sizeof(host)), sizeof(host), array);
+    }
+    return array;
+}
+
+static apr_array_header_t *lines_of(const neg_urls *u, const ap_directive_t *host)
+{
+    return array_of(u->lines, host, sizeof(neg_line));
+}
+
+static apr_array_header_t *maps_of(const neg_urls *u, const ap_directive_t *host)
+{
+    return array_of(u->maps, host, sizeof(neg_map));
+}
+
+const apr_array_header_t *neg_urlmap_lines(const neg_urls *u, const ap_directive_t *host)
+{
+    return lines_of(u, host);
+}
+
+const apr_array_header_t *neg_urlmap_maps(const neg_urls *u, const ap_directive_t *host)
+{
+    return maps_of(u, host);
+}
+
+static void read_line(neg_urls *u, const ap_directive_t *line)
+{
+    neg_scope scope = neg_scope_of(u->pool, line);
+    neg_line *l = apr_array_push(lines_of(u, scope.host));
+    const char *args = line->args;
+    l->line = line;
+    l->scope = scope;
+    for (size_t i = 0; i < sizeof(l->word) / sizeof(*l->word); i++)
+        l->word[i] = ap_getword_conf(u->pool, &args);
+}
+
 static void read_lines(neg_urls *u, const ap_directive_t *line)
 {
     for (; line; line = line->next) {
-        neg_line *l = apr_array_push(u->lines);
-        l->line = line;
-        l->scope = neg_scope_of(u->pool, line);
+        if (strcasecmp(line->directive, "<VirtualHost") == 0)
+            APR_ARRAY_PUSH(u->hosts, const ap_directive_t *) = line;
+        else if (may_matter(line->directive))
+            read_line(u, line);
         read_lines(u, line->first_child);
     }
 }
@@ -70,35 +116,18 @@ static int is_taken(const neg_urls *u, const char *port)
 /* The main server answers where no virtual host does. */
 static int main_answers(const neg_urls *u)
 {
+    const apr_array_header_t *lines = lines_of(u, NULL);
     int listens = 0;
-    for (int i = 0; i < u->lines->nelts; i++) {
-        const neg_line *l = &APR_ARRAY_IDX(u->lines, i, neg_line);
-        const char *address, *port;
+    for (int i = 0; i < lines->nelts; i++) {
+        const neg_line *l = &APR_ARRAY_IDX(lines, i, neg_line);
+        const char *port = port_of(l->word[0]);
         if (!is_line(l, "Listen"))
             continue;
         listens = 1;
-        address = neg_urlmap_word(u->pool, l->line, 0);
-        port = port_of(address);
-        if (!is_taken(u, *port ? port : address))
+        if (!is_taken(u, *port ? port : l->word[0]))
             return 1;
     }
     return !listens;
-}
-
-static void find_hosts(neg_urls *u)
-{
-    for (int i = 0; i < u->lines->nelts; i++) {
-        const neg_line *l = &APR_ARRAY_IDX(u->lines, i, neg_line);
-        if (is_line(l, "<VirtualHost"))
-            APR_ARRAY_PUSH(u->hosts, const ap_directive_t *) = l->line;
-    }
-    if (main_answers(u))
-        APR_ARRAY_PUSH(u->hosts, const ap_directive_t *) = NULL;
-}
-
-int neg_urlmap_is_seen(const ap_directive_t *owner, const ap_directive_t *host)
-{
-    return !owner || owner == host;
 }
 
 /* ---- Maps ---- */
@@ -117,7 +146,7 @@ static void add_map(neg_urls *u, const neg_line *l, int kind, const char *url, c
     neg_map *map;
     if (!*target || strcmp(target, "!") == 0 || strchr(target, '%') || *url != '/')
         return;
-    map = apr_array_push(u->maps);
+    map = apr_array_push(maps_of(u, l->scope.host));
     map->kind = kind;
     map->line = l->line;
     map->host = l->scope.host;
@@ -147,8 +176,8 @@ static void read_map(neg_urls *u, const neg_line *l)
                  {"ScriptAlias", NEG_MAP_ALIAS},
                  {"WSGIScriptAlias", NEG_MAP_ALIAS},
                  {"ProxyPass", NEG_MAP_PROXY}};
-    const char *first = neg_urlmap_word(u->pool, l->line, 0);
-    const char *second = neg_urlmap_word(u->pool, l->line, 1);
+    const char *first = l->word[0];
+    const char *second = l->word[1];
     int in_location = l->scope.plain && strcasecmp(l->scope.kind, "<Location") == 0;
     if (is_line(l, "DocumentRoot"))
         add_map(u, l, NEG_MAP_ROOT, "/", first);
@@ -161,32 +190,51 @@ static void read_map(neg_urls *u, const neg_line *l)
             add_map(u, l, kinds[i].kind, first, second);
 }
 
+static void read_maps(neg_urls *u, const ap_directive_t *host)
+{
+    const apr_array_header_t *lines = lines_of(u, host);
+    for (int i = 0; i < lines->nelts; i++)
+        read_map(u, &APR_ARRAY_IDX(lines, i, neg_line));
+}
+
 neg_urls *neg_urlmap_read(apr_pool_t *p)
 {
     neg_urls *u = apr_palloc(p, sizeof(*u));
     u->pool = p;
-    u->lines = apr_array_make(p, 64, sizeof(neg_line));
+    apr_pool_create(&u->scratch, p);
+    u->lines = apr_hash_make(p);
+    u->patterns = apr_hash_make(p);
     u->hosts = apr_array_make(p, 4, sizeof(const ap_directive_t *));
-    u->maps = apr_array_make(p, 8, sizeof(neg_map));
+    u->maps = apr_hash_make(p);
     read_lines(u, ap_conftree);
-    find_hosts(u);
-    for (int i = 0; i < u->lines->nelts; i++)
-        read_map(u, &APR_ARRAY_IDX(u->lines, i, neg_line));
+    read_maps(u, NULL);
+    for (int i = 0; i < u->hosts->nelts; i++)
+        read_maps(u, APR_ARRAY_IDX(u->hosts, i, const ap_directive_t *));
+    if (main_answers(u))
+        APR_ARRAY_PUSH(u->hosts, const ap_directive_t *) = NULL;
     return u;
 }
 
 /* ---- From a URL to what it comes to, and back ---- */
 
-int neg_urlmap_matches(apr_pool_t *p, const char *pattern, const char *url)
+static const ap_regex_t *compiled(const neg_urls *u, const char *pattern)
+{
+    ap_regex_t *regex = apr_hash_get(u->patterns, pattern, APR_HASH_KEY_STRING);
+    if (!regex) {
+        regex = ap_pregcomp(u->pool, pattern, AP_REG_EXTENDED);
+        apr_hash_set(u->patterns, pattern, APR_HASH_KEY_STRING, regex);
+    }
+    return regex;
+}
+
+int neg_urlmap_matches(const neg_urls *u, const char *pattern, const char *subject)
 {
     int negated = *pattern == '!';
-    ap_regex_t *regex = ap_pregcomp(p, pattern + negated, AP_REG_EXTENDED);
-    const char *below = apr_pstrcat(p, without_end(p, url), "/x", NULL);
-    if (!regex)
-        return 1;
-    return negated ? ap_regexec(regex, url, 0, NULL, 0) != 0
-                   : ap_regexec(regex, url, 0, NULL, 0) == 0 ||
-                         ap_regexec(regex, below, 0, NULL, 0) == 0;
+    const ap_regex_t *regex = compiled(u, pattern + negated);
+    const char *below = apr_pstrcat(u->scratch, without_end(u->scratch, subject), "/x", NULL);
+    int matches = regex && (ap_regexec(regex, subject, 0, NULL, 0) == 0 ||
+                            ap_regexec(regex, below, 0, NULL, 0) == 0);
+    return negated ? !matches : matches;
 }
 
 /* One that takes its URLs from patterns, or changes them. */
@@ -194,15 +242,22 @@ static int is_pattern(const neg_urls *u, const neg_line *l, const char *url)
 {
     static const char *const directives[] = {"AliasMatch", "ScriptAliasMatch", "ProxyPassMatch",
                                              "WSGIScriptAliasMatch"};
-    const char *target = neg_urlmap_word(u->pool, l->line, 1);
     if (*l->scope.kind)
         return 0;
     for (size_t i = 0; i < sizeof(directives) / sizeof(*directives); i++)
         if (is_line(l, directives[i]))
-            return neg_urlmap_matches(u->pool, neg_urlmap_word(u->pool, l->line, 0), url);
-    return is_line(l, "RewriteRule") && strcmp(target, "-") != 0 &&
-           strncasecmp(target, "http", 4) != 0 &&
-           neg_urlmap_matches(u->pool, neg_urlmap_word(u->pool, l->line, 0), url);
+            return neg_urlmap_matches(u, l->word[0], url);
+    return is_line(l, "RewriteRule") && strcmp(l->word[1], "-") != 0 &&
+           strncasecmp(l->word[1], "http", 4) != 0 && neg_urlmap_matches(u, l->word[0], url);
+}
+
+static int has_pattern(const neg_urls *u, const ap_directive_t *host, const char *url)
+{
+    const apr_array_header_t *lines = lines_of(u, host);
+    for (int i = 0; i < lines->nelts; i++)
+        if (is_pattern(u, &APR_ARRAY_IDX(lines, i, neg_line), url))
+            return 1;
+    return 0;
 }
 
 static int is_better(const neg_map *map, const neg_map *than)
@@ -221,25 +276,29 @@ static const char *join(apr_pool_t *p, const char *path, const char *rest)
     return *rest ? apr_pstrcat(p, path, "/", rest, NULL) : path;
 }
 
-const char *neg_urlmap_resolve(const neg_urls *u, const ap_directive_t *host, const char *url)
+static const neg_map *better_of(const neg_urls *u, const ap_directive_t *owner, const char *url,
+                                const neg_map *best)
 {
-    const char *whole = without_end(u->pool, url);
-    const neg_map *best = NULL;
-    for (int i = 0; i < u->lines->nelts; i++) {
-        const neg_line *l = &APR_ARRAY_IDX(u->lines, i, neg_line);
-        if (neg_urlmap_is_seen(l->scope.host, host) && is_pattern(u, l, url))
-            return NULL;
-    }
-    for (int i = 0; i < u->maps->nelts; i++) {
-        const neg_map *map = &APR_ARRAY_IDX(u->maps, i, neg_map);
-        if (neg_urlmap_is_seen(map->host, host) && neg_scope_is_path_within(map->url, whole) &&
-            is_better(map, best))
+    const apr_array_header_t *maps = maps_of(u, owner);
+    for (int i = 0; i < maps->nelts; i++) {
+        const neg_map *map = &APR_ARRAY_IDX(maps, i, neg_map);
+        if (neg_scope_is_path_within(map->url, url) && is_better(map, best))
             best = map;
     }
-    if (!best)
+    return best;
+}
+
+const char *neg_urlmap_resolve(const neg_urls *u, const ap_directive_t *host, const char *url,
+                               const neg_map **by)
+{
+    const char *whole = without_end(u->scratch, url);
+    const neg_map *best = better_of(u, host, whole, better_of(u, NULL, whole, NULL));
+    if (!best || has_pattern(u, NULL, url) || has_pattern(u, host, url))
         return NULL;
-    return best->kind == NEG_MAP_HANDLER ? best->target
-                                         : join(u->pool, best->target, whole + strlen(best->url));
+    *by = best;
+    return best->kind == NEG_MAP_HANDLER
+               ? best->target
+               : join(u->scratch, best->target, whole + strlen(best->url));
 }
 
 const char *neg_urlmap_reach(const neg_urls *u, const neg_map *map, const char *target, int *part)
@@ -249,7 +308,7 @@ const char *neg_urlmap_reach(const neg_urls *u, const neg_map *map, const char *
     if (map->kind == NEG_MAP_HANDLER)
         return strcmp(map->target, target) == 0 ? url : NULL;
     if (neg_scope_is_path_within(map->target, target)) {
-        const char *reached = join(u->pool, map->url, target + strlen(map->target));
+        const char *reached = join(u->scratch, map->url, target + strlen(map->target));
         return *reached ? reached : "/";
     }
     *part = neg_scope_is_path_within(target, map->target);
