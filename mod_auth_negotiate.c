@@ -38,6 +38,7 @@
 #include "backend.h"
 #include "connection.h"
 #include "negotiate.h"
+#include "resumed.h"
 #include "session.h"
 
 /* Some modules answer 401 for every location that they can see, whatever its AuthType is; those of
@@ -167,6 +168,7 @@ static void register_hooks(apr_pool_t *p)
                               &neg_kerberos_provider, AP_AUTH_INTERNAL_PER_CONF);
     neg_proxy_register(p);
     neg_headers_register(p);
+    neg_resumed_register();
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_identity);
     APR_REGISTER_OPTIONAL_FN(auth_negotiate_delegated);
 }

@@ -180,5 +180,6 @@ const apr_array_header_t *neg_advice_find(apr_pool_t *p)
     read_lines(&in, ap_conftree);
     for (int i = 0; i < in.marks->nelts; i++)
         check_mark(&in, &APR_ARRAY_IDX(in.marks, i, mark));
+    neg_openpage_find(p, in.findings);
     return in.findings;
 }

@@ -1,11 +1,14 @@
 /* Channel bindings: which TLS channel a token has to be made for. */
 
+#include <string.h>
+
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_ssl.h>
 
 #include "binding.h"
 #include "negotiate.h"
+#include "resumed.h"
 
 /* ---- AuthNegotiateChannelBinding ---- */
 
@@ -73,31 +76,58 @@ const char *neg_binding_set(cmd_parms *cmd, void *conf, const char *mode, const 
 
 /* ---- Of a connection ---- */
 
-/* Of httpd's own TLS: the certificate that this very connection was shown (SNI, RSA or ECDSA). */
-static const char *own_end_point(const neg_attempt *a, neg_worker *worker, neg_bytes *bindings)
+static const char *ask_tls(const neg_attempt *a, const char *variable)
+{
+    request_rec *r = a->r;
+    const char *value =
+        ap_ssl_var_lookup(neg_attempt_pool(a), r->server, r->connection, r, variable);
+    return value ? value : "";
+}
+
+/* mod_ssl's words for a handshake in which no certificate was sent, and the other one. */
+static int is_resumed(const neg_attempt *a)
+{
+    return strcmp(ask_tls(a, "SSL_SESSION_RESUMED"), "Resumed") == 0;
+}
+
+/*
+ * Of httpd's own TLS: the certificate that this very client was shown (SNI, RSA or ECDSA).
+ *
+ * SSL_SERVER_CERT is that one if it was sent on this connection.  On a resumed session none was,
+ * and SSL_SERVER_CERT is one of the virtual host's certificates, as they are now: what the session
+ * itself says comes first.  Where it says nothing, that one is still no relay's, and the client may
+ * have been shown another.
+ */
+static const char *own_end_point(const neg_attempt *a, neg_leg_input *in)
 {
     apr_pool_t *p = neg_attempt_pool(a);
-    request_rec *r = a->r;
     const char *pem, *why;
 
-    if (!ap_ssl_conn_is_ssl(r->connection))
+    if (!ap_ssl_conn_is_ssl(a->r->connection))
         return NULL;
-    pem = ap_ssl_var_lookup(p, r->server, r->connection, r, "SSL_SERVER_CERT");
-    why = pem && *pem ? neg_worker_end_point(worker, p, pem, bindings)
-                      : "mod_ssl does not tell the server's certificate";
+    if (is_resumed(a)) {
+        in->bindings = neg_resumed_end_point(a->r->connection);
+        if (in->bindings.len)
+            return NULL;
+        in->bindings_unsure = 1;
+    }
+    pem = ask_tls(a, "SSL_SERVER_CERT");
+    why = *pem ? neg_worker_end_point(in->worker, p, pem, &in->bindings)
+               : "mod_ssl does not tell the server's certificate";
     return why ? apr_pstrcat(p, "the channel bindings cannot be found: ", why, NULL) : NULL;
 }
 
-const char *neg_binding_find(const neg_attempt *a, neg_worker *worker, neg_bytes *bindings)
+const char *neg_binding_find(const neg_attempt *a, neg_leg_input *in)
 {
     const neg_binding_rule *rule = a->conf->channel_binding;
-    bindings->data = NULL;
-    bindings->len = 0;
+    in->bindings.data = NULL;
+    in->bindings.len = 0;
+    in->bindings_unsure = 0;
     if (rule && rule->mode == NEG_BINDING_OFF)
         return NULL;
     if (rule && rule->certificate) {
-        *bindings = rule->end_point;
+        in->bindings = rule->end_point;
         return NULL;
     }
-    return own_end_point(a, worker, bindings);
+    return own_end_point(a, in);
 }

@@ -201,12 +201,18 @@ typedef struct neg_replay neg_replay;
 /** AuthNegotiateSessionStore: see session.c. */
 typedef struct neg_session_place neg_session_place;
 
+/* OpenSSL's SSL and SSL_SESSION. */
+struct ssl_st;
+struct ssl_session_st;
+
 /** Per virtual host.  The workers (what each thread keeps: gss.h) are found here, so that no
  * variable of the process is needed. */
 typedef struct {
     apr_array_header_t *sections; /**< of neg_section *, while the configuration is read */
     apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
     neg_replay *replay;           /**< NULL: default */
+    int sees_tls; /**< in the main server: mod_ssl's connections can be looked at (resumed.c) */
+    int (*keep_session)(struct ssl_st *, struct ssl_session_st *); /**< there too: mod_ssl's own */
     apr_array_header_t
         *session_keys; /**< a ring (core/seal.h); NULL until post_config: none named */
     neg_session_place *session_place; /**< NULL: the cookie */
@@ -349,6 +355,11 @@ int neg_scope_is_path_within(const char *outer, const char *inner);
 
 /** To be called once the configuration is read.  @return an array of neg_finding in p */
 const apr_array_header_t *neg_advice_find(apr_pool_t *p);
+
+/* ---- openpage.c: pages that are protected, and open by another way ---- */
+
+/** Adds neg_finding's to an array of them, in p. */
+void neg_openpage_find(apr_pool_t *p, apr_array_header_t *findings);
 
 /* ---- probe.c: what the children will do, tried as their user before they do ---- */
 

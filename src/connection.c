@@ -15,6 +15,7 @@
 #include <apr_strings.h>
 
 #include "connection.h"
+#include "resumed.h"
 
 /*
  * Half-open contexts that one child may hold.  Each is some 18 kB of GSSAPI's memory, beside the
@@ -46,6 +47,7 @@ typedef struct {
     const char *agent;     /* and with which User-Agent */
     const char *shared_by; /* what shows that there are several clients; NULL: nothing */
     int is_said;           /* that; or nobody has to be told */
+    neg_tls *tls;          /* of resumed.c */
 } neg_conn;
 
 static neg_conn *find(const request_rec *r)
@@ -74,15 +76,33 @@ static apr_status_t end(void *conn)
     return APR_SUCCESS;
 }
 
-static neg_conn *make(const request_rec *r)
+static neg_conn *make_of(conn_rec *c)
 {
-    neg_conn *conn = find(r);
+    neg_conn *conn = ap_get_module_config(c->conn_config, &auth_negotiate_module);
     if (!conn) {
-        conn = apr_pcalloc(r->connection->pool, sizeof(*conn));
-        apr_pool_cleanup_register(r->connection->pool, conn, end, apr_pool_cleanup_null);
-        ap_set_module_config(r->connection->conn_config, &auth_negotiate_module, conn);
+        conn = apr_pcalloc(c->pool, sizeof(*conn));
+        apr_pool_cleanup_register(c->pool, conn, end, apr_pool_cleanup_null);
+        ap_set_module_config(c->conn_config, &auth_negotiate_module, conn);
     }
     return conn;
+}
+
+static neg_conn *make(const request_rec *r)
+{
+    return make_of(r->connection);
+}
+
+void neg_conn_set_tls(conn_rec *c, neg_tls *tls)
+{
+    make_of(c)->tls = tls;
+}
+
+/* Written before the first stream begins, so that the streams' threads may read it. */
+neg_tls *neg_conn_tls(const conn_rec *c)
+{
+    const conn_rec *carrier = c->master ? c->master : c;
+    const neg_conn *conn = ap_get_module_config(carrier->conn_config, &auth_negotiate_module);
+    return conn ? conn->tls : NULL;
 }
 
 static void clear(neg_conn *conn)

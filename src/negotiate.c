@@ -268,7 +268,7 @@ static neg_outcome accept_leg(neg_attempt *a, neg_worker *worker, neg_bytes byte
     neg_replay_id id;
     const char *why;
     input.worker = worker;
-    if ((why = neg_binding_find(a, input.worker, &input.bindings)))
+    if ((why = neg_binding_find(a, &input)))
         return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL, why);
     input.acceptor = &acceptor;
     input.context = context;

@@ -24,7 +24,7 @@ my %port = map { $_ => free_port() } keys %certificate, 'both';
 my $server = server(conf => join "\n", locations(), map({ tls_host($_, $_) } sort keys %certificate),
     tls_host('both', 'rsa256', 'ec512'))->start;
 
-plan tests => 59;
+plan tests => 62;
 
 # What a client binds to on this connection, by the certificate it was shown.
 sub end_point {
@@ -154,6 +154,22 @@ is ask(tls('rsa256'), '/require', dce => 1, bindings => 'tls-server-end-point:no
 }
 
 $server->stop;
+
+# Where it cannot be told what the client was shown, nothing is held against nothing.
+SKIP: {
+    skip 'build/t/preload.so is not built: make check-httpd does', 3 if !-e $ENV{NEG_FAULTS};
+    my $preload = join ':', grep { $_ } $ENV{NEG_SANITIZE_PRELOAD}, $ENV{NEG_FAULTS};
+    my $blind = server(
+        conf => join("\n", locations() =~ s{<Location /front>.*?</Location>}{}sr, tls_host('rsa256', 'rsa256')),
+        env  => { LD_PRELOAD => $preload, NEG_NO_X509_DIGEST => 1 }
+    )->start;
+    my $log = $blind->log->mark;
+    is ask(tls('rsa256'), '/optional', bindings => 'tls-server-end-point:nonsense')->status, 500,
+      'a certificate that cannot be hashed: no token enters, whatever it is bound to';
+    is ask(tls('rsa256'), '/optional')->status, 500, '... nor one that is not bound';
+    like join("\n", $log->wait_for(qr/\(internal\)/)), qr/channel bindings cannot be found/, '... which is said';
+    $blind->stop;
+}
 
 # A .htaccess may ask for bindings; the file of a certificate is not its to name.
 {

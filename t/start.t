@@ -29,6 +29,14 @@ sub location {
       '    Require valid-user', (map { "    $_" } @lines), '</Location>', '';
 }
 
+# With files of its own, so that no other host serves its pages.
+sub virtual_host {
+    my ($number, $conf) = @_;
+    my $root = stage_dir() . "/keytab/v$number";
+    mkdir $root;
+    return "<VirtualHost *:$number>\nServerName v$number\nDocumentRoot \"$root\"\n$conf</VirtualHost>\n";
+}
+
 # The number of a line of httpd.conf, in which our text comes last.
 sub line_of {
     my ($server, $pattern) = @_;
@@ -218,7 +226,7 @@ runs_check('a key of the acceptor',
         location('/x') . "<LocationMatch ^/x>\n$good\n</LocationMatch>\n",
     );
     runs_check('... but has it, or may have it: from around it, from its directory, for some requests, by a pattern',
-        join('', map { "<VirtualHost *:$_>\nServerName v$_\n$may_have[$_ - 1]</VirtualHost>\n" } 1 .. @may_have), @env);
+        join('', map { virtual_host($_, $may_have[$_ - 1]) } 1 .. @may_have), @env);
     runs_check('... or a virtual host has it for the main server\'s sections',
         location('/x') . "<VirtualHost *:1>\nServerName v\n$good\n</VirtualHost>\n", @env);
 }
@@ -267,7 +275,7 @@ sub says_nothing {
     my ($name, $conf) = @_;
     push @silent, $name =~ s/^[. ]+//r;
     $conf .= "\n" if $conf !~ /\n\z/;
-    push @hosts, '<VirtualHost *:' . (@hosts + 1) . ">\nServerName v" . @hosts . "\n$conf</VirtualHost>\n";
+    push @hosts, virtual_host(@hosts + 1, $conf);
     return;
 }
 

@@ -4,11 +4,15 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#define PREFIX "tls-server-end-point:" /* RFC 5929 section 4.2 */
+#define PREFIX     "tls-server-end-point:" /* RFC 5929 section 4.2 */
+#define PREFIX_LEN (sizeof(PREFIX) - 1)
+
+_Static_assert(PREFIX_LEN + EVP_MAX_MD_SIZE <= NEG_END_POINT_MAX, "the longest hash has room");
 
 static X509 *parse_pem(const char *pem)
 {
@@ -33,26 +37,38 @@ static const EVP_MD *hash_for(const X509 *certificate)
     return hash ? hash : EVP_sha256();
 }
 
+apr_size_t neg_binding_of_certificate(const X509 *certificate, unsigned char *out)
+{
+    unsigned int len = 0;
+
+    memcpy(out, PREFIX, PREFIX_LEN);
+    if (!X509_digest(certificate, hash_for(certificate), out + PREFIX_LEN, &len)) {
+        return 0;
+    }
+    return PREFIX_LEN + len;
+}
+
+int neg_binding_is_end_point(neg_bytes bytes)
+{
+    return bytes.len > PREFIX_LEN && bytes.len <= NEG_END_POINT_MAX &&
+           memcmp(bytes.data, PREFIX, PREFIX_LEN) == 0;
+}
+
 const char *neg_binding_end_point(apr_pool_t *p, const char *pem, neg_bytes *out)
 {
     X509 *certificate = parse_pem(pem);
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    unsigned int len = 0;
-    unsigned char *data;
-    int ok;
+    unsigned char end_point[NEG_END_POINT_MAX];
+    apr_size_t len;
 
     if (!certificate) {
         return "the certificate cannot be read";
     }
-    ok = X509_digest(certificate, hash_for(certificate), hash, &len);
+    len = neg_binding_of_certificate(certificate, end_point);
     X509_free(certificate);
-    if (!ok) {
+    if (!len) {
         return "the certificate cannot be hashed";
     }
-    data = apr_palloc(p, sizeof(PREFIX) - 1 + len);
-    memcpy(data, PREFIX, sizeof(PREFIX) - 1);
-    memcpy(data + sizeof(PREFIX) - 1, hash, len);
-    out->data = data;
-    out->len = sizeof(PREFIX) - 1 + len;
+    out->data = apr_pmemdup(p, end_point, len);
+    out->len = len;
     return NULL;
 }

@@ -6,6 +6,11 @@
 
 #include "bytes.h"
 
+struct x509_st; /* OpenSSL's X509 */
+
+/** The longest application data: the prefix and a SHA-512. */
+#define NEG_END_POINT_MAX (21 + 64)
+
 /**
  * tls-server-end-point (RFC 5929 section 4): the application data that client and server bind to.
  *
@@ -19,5 +24,16 @@
  * @return NULL, or a static sentence; *out is then untouched
  */
 const char *neg_binding_end_point(apr_pool_t *p, const char *pem, neg_bytes *out);
+
+/**
+ * The same of a certificate that OpenSSL has read already.
+ *
+ * @param out NEG_END_POINT_MAX bytes, the caller's
+ * @return how many bytes of out are used; 0: the certificate cannot be hashed
+ */
+apr_size_t neg_binding_of_certificate(const struct x509_st *certificate, unsigned char *out);
+
+/** Whether bytes that were kept somewhere have the form that these functions give them. */
+int neg_binding_is_end_point(neg_bytes bytes);
 
 #endif

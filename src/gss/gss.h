@@ -89,10 +89,11 @@ typedef struct {
     const neg_acceptor *acceptor;
     neg_context *context; /**< from the leg before, or NULL; consumed */
     neg_bytes token;
-    neg_bytes ap_req;   /**< the AP-REQ in it, if any: to explain a failure */
-    unsigned mech;      /**< whose token it is, as core/token.h found out */
-    int is_spnego;      /**< and whether it is wrapped in SPNEGO */
-    neg_bytes bindings; /**< application data of the channel bindings; empty: none */
+    neg_bytes ap_req;    /**< the AP-REQ in it, if any: to explain a failure */
+    unsigned mech;       /**< whose token it is, as core/token.h found out */
+    int is_spnego;       /**< and whether it is wrapped in SPNEGO */
+    neg_bytes bindings;  /**< application data of the channel bindings; empty: none */
+    int bindings_unsure; /**< the client may have been shown another certificate: see binding.c */
     int want_delegated;
     int want_ap_req;
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
@@ -331,8 +332,7 @@ const char *neg_status_text(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, gss
 const char *neg_status_krb5_text(apr_pool_t *p, krb5_context krb5, krb5_error_code code);
 /** What krb5 says of the KDC itself, whatever that was asked for.
  * @return 0, or -1 when it is about something else */
-int neg_explain_kdc(apr_pool_t *p, krb5_context krb5, krb5_error_code code,
-                         neg_failure *failure);
+int neg_explain_kdc(apr_pool_t *p, krb5_context krb5, krb5_error_code code, neg_failure *failure);
 
 /** The minor status alone; "" when there is none. */
 const char *neg_status_minor_text(apr_pool_t *p, OM_uint32 minor, gss_OID mech);

@@ -124,6 +124,39 @@ static void refuses_what_is_no_certificate(void **state)
     assert_same_bytes(out, untouched);
 }
 
+static void hashes_what_is_parsed_already(void **state)
+{
+    EVP_PKEY *ec = generate(EVP_PKEY_EC, NID_X9_62_prime256v1);
+    neg_bytes der, wanted;
+    const char *pem = certificate(ec, EVP_sha512(), &der);
+    const unsigned char *at = der.data;
+    X509 *parsed = d2i_X509(NULL, &at, (long)der.len);
+    unsigned char out[NEG_END_POINT_MAX];
+
+    (void)state;
+    assert_null(neg_binding_end_point(pool, pem, &wanted));
+    assert_int_equal(neg_binding_of_certificate(parsed, out), NEG_END_POINT_MAX);
+    assert_same_bytes(wanted, ((neg_bytes){out, NEG_END_POINT_MAX}));
+    assert_true(neg_binding_is_end_point(wanted));
+    X509_free(parsed);
+    EVP_PKEY_free(ec);
+}
+
+static void knows_an_end_point(void **state)
+{
+    unsigned char longer[NEG_END_POINT_MAX + 1] = "tls-server-end-point:";
+    unsigned char other[] = "tls-server-end-point;abc";
+
+    (void)state;
+    assert_true(neg_binding_is_end_point((neg_bytes){longer, NEG_END_POINT_MAX}));
+    assert_false(neg_binding_is_end_point((neg_bytes){longer, NEG_END_POINT_MAX + 1}));
+    assert_false(
+        neg_binding_is_end_point((neg_bytes){longer, sizeof("tls-server-end-point:") - 1}));
+    assert_false(neg_binding_is_end_point((neg_bytes){longer, 3}));
+    assert_false(neg_binding_is_end_point((neg_bytes){NULL, 0}));
+    assert_false(neg_binding_is_end_point((neg_bytes){other, sizeof(other) - 1}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +164,8 @@ int main(void)
         TEST(replaces_weak_hashes),
         TEST(takes_sha256_where_there_is_no_single_hash),
         TEST(refuses_what_is_no_certificate),
+        TEST(hashes_what_is_parsed_already),
+        TEST(knows_an_end_point),
     };
     return RUN(tests);
 }

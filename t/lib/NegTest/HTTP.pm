@@ -47,6 +47,7 @@ sub _connect_tls {
         SSL_ca_file        => $opt{ca_file},
         SSL_alpn_protocols => [ $opt{alpn} || 'http/1.1' ],
         $opt{cert_file} ? (SSL_cert_file => $opt{cert_file}, SSL_key_file => $opt{key_file}) : (),
+        %{ $opt{ssl} || {} },
     ) || die "TLS to port $self->{port}: ", IO::Socket::SSL::errstr(), "\n";
 }
 
