@@ -9,7 +9,7 @@ use NegTest;
 use NegTest::Httpd 'httpd_user';
 use NegTest::Stage;
 
-plan tests => 121;
+plan tests => 122;
 
 my $root = $> == 0;
 my ($user) = httpd_user() || getpwuid $>;
