@@ -37,11 +37,15 @@ const char *neg_authorize_text(request_rec *r, const neg_word *word);
 
 /**
  * The rule denied.  The log has it at debug at once, and at info where nothing else lets the client
- * in.
- * @param why a whole sentence in r's pool that begins with the rule
+ * in: the first few that did, since a location may have thousands.
+ * @param format a whole sentence that begins with the rule; as of printf
  * @return AUTHZ_DENIED
  */
-authz_status neg_authorize_deny(request_rec *r, const char *why);
+authz_status neg_authorize_deny(request_rec *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** Whether that sentence will be read by anybody, so that it pays to gather what it says. */
+int neg_authorize_is_read(request_rec *r);
 
 /** The rule denied, and a newer ticket of the same client might satisfy it. */
 void neg_authorize_note_lacking(request_rec *r);

@@ -331,8 +331,7 @@ const char *neg_status_text(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, gss
 const char *neg_status_krb5_text(apr_pool_t *p, krb5_context krb5, krb5_error_code code);
 /** What krb5 says of the KDC itself, whatever that was asked for.
  * @return 0, or -1 when it is about something else */
-int neg_explain_kdc(apr_pool_t *p, krb5_context krb5, krb5_error_code code,
-                         neg_failure *failure);
+int neg_explain_kdc(apr_pool_t *p, krb5_context krb5, krb5_error_code code, neg_failure *failure);
 
 /** The minor status alone; "" when there is none. */
 const char *neg_status_minor_text(apr_pool_t *p, OM_uint32 minor, gss_OID mech);
