@@ -127,60 +127,12 @@ authz_status neg_authorize_identity(request_rec *r, const char *rule, const neg_
     return AUTHZ_GRANTED;
 }
 
-/* ---- The words of a line ---- */
-
-static int is_expression(const char *text)
-{
-    return strstr(text, "%{") != NULL;
-}
-
-static const char *parse_word(cmd_parms *cmd, const char *text, neg_word *word)
-{
-    const char *error = NULL;
-    unsigned flags = AP_EXPR_FLAG_STRING_RESULT;
-    if (!*text)
-        return "an empty word matches nobody; leave it out";
-    word->text = text;
-    if (!is_expression(text))
-        return NULL;
-    if (!neg_config_at_start(cmd))
-        flags |= AP_EXPR_FLAG_RESTRICTED;
-    word->expr = ap_expr_parse_cmd(cmd, text, flags, &error, NULL);
-    return error ? apr_psprintf(cmd->pool, "the expression \"%s\" cannot be read: %s", text, error)
-                 : NULL;
-}
-
-const char *neg_authorize_words(cmd_parms *cmd, const char *line, const apr_array_header_t **words)
-{
-    apr_array_header_t *found = apr_array_make(cmd->pool, 2, sizeof(neg_word));
-    while (line && *line) {
-        neg_word *word = apr_array_push(found);
-        const char *why;
-        memset(word, 0, sizeof(*word));
-        if ((why = parse_word(cmd, ap_getword_conf(cmd->pool, &line), word)))
-            return why;
-    }
-    *words = found;
-    return found->nelts ? NULL : "nothing follows it";
-}
-
-const char *neg_authorize_text(request_rec *r, const neg_word *word)
-{
-    const char *error = NULL;
-    const char *text = word->expr ? ap_expr_str_exec(r, word->expr, &error) : word->text;
-    if (!error)
-        return text;
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "Require: the expression \"%s\" failed: %s",
-                  word->text, error);
-    return NULL;
-}
-
 /* ---- Require krb5-realm realm ... ---- */
 
 static const char *parse_realms(cmd_parms *cmd, const char *line, const void **parsed)
 {
     const apr_array_header_t *words;
-    const char *why = neg_authorize_words(cmd, line, &words);
+    const char *why = neg_words_read(cmd, line, &words);
     if (why)
         return apr_psprintf(cmd->pool,
                             "Require krb5-realm: %s; write one or more realms, such as EXAMPLE.COM",
@@ -202,7 +154,7 @@ static authz_status check_realms(request_rec *r, const char *line, const void *p
     if (status != AUTHZ_GRANTED)
         return status;
     for (int i = 0; i < words->nelts; i++) {
-        const char *realm = neg_authorize_text(r, &APR_ARRAY_IDX(words, i, neg_word));
+        const char *realm = neg_words_text(r, &APR_ARRAY_IDX(words, i, neg_word));
         if (!realm)
             return AUTHZ_GENERAL_ERROR;
         if (*realm && strcmp(realm, identity->realm) == 0)
@@ -241,7 +193,7 @@ static authz_status check_value(request_rec *r, const neg_attribute *attribute,
 {
     neg_bytes wanted = value->bytes;
     if (!wanted.data) {
-        const char *text = neg_authorize_text(r, &value->word);
+        const char *text = neg_words_text(r, &value->word);
         if (!text)
             return AUTHZ_GENERAL_ERROR;
         wanted.data = (const unsigned char *)text;
@@ -317,7 +269,7 @@ static const char *parse_indicators(cmd_parms *cmd, const char *line, const void
 {
     attribute_rule *rule = make_rule(cmd, "auth-indicator", line);
     const apr_array_header_t *words;
-    const char *why = neg_authorize_words(cmd, line, &words);
+    const char *why = neg_words_read(cmd, line, &words);
     if (why)
         return apr_psprintf(cmd->pool,
                             "Require auth-indicator: %s; write one or more indicators as the KDC's "
@@ -354,10 +306,10 @@ static const char *parse_values(cmd_parms *cmd, const char *line, attribute_rule
     rule->name = ap_getword_conf(cmd->pool, &line);
     if (!*rule->name)
         return "nothing follows it";
-    if (is_expression(rule->name))
+    if (neg_words_is_expression(rule->name))
         return "the name of the attribute cannot be an expression: it has to be known when the "
                "ticket is read";
-    if ((why = neg_authorize_words(cmd, line, &words)))
+    if ((why = neg_words_read(cmd, line, &words)))
         return why;
     for (int i = 0; !why && i < words->nelts; i++)
         why = decode(cmd, add_value(rule, &APR_ARRAY_IDX(words, i, neg_word)));

@@ -174,8 +174,9 @@ gss_cred_id_t neg_acceptor_acquire_principal(const neg_acceptor *acceptor)
  */
 static int has_key_for(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor)
 {
-    apr_array_header_t *entries;
-    if (neg_keytab_list(p, neg_worker_krb5(worker), acceptor->keytab, &entries) != NULL)
+    const neg_keys *keys = neg_worker_keylist(worker, p, acceptor->keytab, apr_time_now());
+    apr_array_header_t *entries = keys ? keys->entries : NULL;
+    if (!keys && neg_keytab_list(p, neg_worker_krb5(worker), acceptor->keytab, &entries) != NULL)
         return 1;
     for (int i = 0; i < entries->nelts; i++)
         if (neg_keytab_serves(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal,
@@ -188,14 +189,15 @@ static int has_key_for(neg_worker *worker, apr_pool_t *p, const neg_acceptor *ac
 static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor,
                             const char *says, neg_failure *failure)
 {
-    apr_array_header_t *entries;
+    const neg_keys *keys = neg_worker_keylist(worker, p, acceptor->keytab, apr_time_now());
+    apr_array_header_t *entries = keys ? keys->entries : NULL;
     const char *keytab =
         acceptor->keytab ? acceptor->keytab : neg_keytab_default_name(p, neg_worker_krb5(worker));
-    const char *why = neg_keytab_list(p, neg_worker_krb5(worker), keytab, &entries);
+    const char *why = keys ? NULL : neg_keytab_list(p, neg_worker_krb5(worker), keytab, &entries);
 
     failure->cause = why || !acceptor->by_request ? NEG_CAUSE_KEYTAB : NEG_CAUSE_NO_KEY;
     if (why)
-        failure->text = neg_explain_keytab(p, keytab, why);
+        failure->text = neg_keytab_explain(p, keytab, why);
     else
         failure->text = apr_psprintf(
             p,
@@ -220,10 +222,10 @@ gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg
     }
     major = acquire(&minor, acceptor, &cred);
     if (GSS_ERROR(major)) {
-        explain_acquire(worker, p, acceptor,
-                        apr_psprintf(p, " (GSSAPI says: %s)",
-                                     neg_status_text(p, major, minor, &neg_oid_krb5)),
-                        failure);
+        explain_acquire(
+            worker, p, acceptor,
+            apr_psprintf(p, " (GSSAPI says: %s)", neg_status_text(p, major, minor, &neg_oid_krb5)),
+            failure);
         return GSS_C_NO_CREDENTIAL;
     }
     cached = apr_hash_count(known) < CREDENTIALS_MAX;
