@@ -20,6 +20,12 @@
 #include "pac.h"
 #include "worker.h"
 
+/* ---- library.c ---- */
+
+/** Sets up what GSSAPI and krb5 keep for their process; to be called before there are children.
+ * @return NULL, or a sentence in p */
+const char *neg_library_prepare(apr_pool_t *p);
+
 /* ---- credentials.c ---- */
 
 /** What decides which acceptor credential a location uses. */
