@@ -61,6 +61,16 @@ static int authenticate(request_rec *r)
     return neg_answer(attempt, neg_attempt_run(attempt));
 }
 
+static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    const char *why = neg_library_prepare(ptemp);
+    (void)pconf;
+    (void)plog;
+    if (why)
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "%s", why);
+    return why ? HTTP_INTERNAL_SERVER_ERROR : OK;
+}
+
 static void sweep_ccaches(apr_pool_t *p, server_rec *s)
 {
     const apr_array_header_t *sections = neg_config_server(s)->sections;
@@ -142,6 +152,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(neg_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(neg_replay_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_check_warn, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(prepare, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_replay_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_slots_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(neg_slots_child_status, NULL, NULL, APR_HOOK_MIDDLE);

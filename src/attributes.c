@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "negotiate.h"
+#include "sorted.h"
 
 /* ---- AuthNegotiateAttribute ---- */
 
@@ -61,38 +62,30 @@ static const char *check_names(cmd_parms *cmd, const char *variable, const char 
     return NULL;
 }
 
-static int find(const apr_array_header_t *shown, const char *variable)
+static neg_attribute_rule *make_rule(apr_pool_t *p)
 {
-    for (int i = 0; i < shown->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(shown, i, neg_shown).variable, variable) == 0)
-            return i;
-    return -1;
+    neg_attribute_rule *rule = apr_pcalloc(p, sizeof(*rule));
+    rule->shown = apr_array_make(p, 2, sizeof(neg_shown));
+    return rule;
 }
 
 /* A later line for the same variable takes the place of the earlier. */
-static void put(apr_array_header_t *shown, const neg_shown *one)
-{
-    int i = find(shown, one->variable);
-    *(i < 0 ? (neg_shown *)apr_array_push(shown) : &APR_ARRAY_IDX(shown, i, neg_shown)) = *one;
-}
-
 const char *neg_attributes_set(cmd_parms *cmd, void *conf, const char *variable, const char *name)
 {
     neg_conf *c = neg_config_edit(cmd, conf);
-    neg_attribute_rule *rule = apr_pcalloc(cmd->pool, sizeof(*rule));
-    apr_array_header_t *shown = apr_array_make(cmd->pool, 2, sizeof(neg_shown));
     neg_shown one = {variable, name};
-    const char *why;
-    rule->shown = shown;
-    if (!name && strcasecmp(variable, "off") == 0) {
-        rule->off = 1;
-        c->attribute = rule;
-        return NULL;
-    }
-    if ((why = check_names(cmd, variable, name)))
+    int off = !name && strcasecmp(variable, "off") == 0;
+    const char *why = off ? NULL : check_names(cmd, variable, name);
+    if (why)
         return why;
-    put(shown, &one);
-    c->attribute = neg_attributes_merge(cmd->pool, c->attribute, rule);
+    if (!c->attribute || off) {
+        neg_attribute_rule *rule = make_rule(cmd->pool);
+        rule->off = off;
+        c->attribute = rule;
+    }
+    if (off)
+        return NULL;
+    neg_sorted_put((apr_array_header_t *)c->attribute->shown, &one); /* while it is read */
     neg_wants_add(cmd, c, name);
     return NULL;
 }
@@ -101,20 +94,18 @@ const neg_attribute_rule *neg_attributes_merge(apr_pool_t *p, const neg_attribut
                                                const neg_attribute_rule *add)
 {
     neg_attribute_rule *merged;
-    apr_array_header_t *shown;
     if (!base || !add || add->off)
         return add ? add : base;
     merged = apr_pmemdup(p, base, sizeof(*base));
-    merged->shown = shown = apr_array_copy(p, base->shown);
-    for (int i = 0; i < add->shown->nelts; i++)
-        put(shown, &APR_ARRAY_IDX(add->shown, i, neg_shown));
+    merged->shown = neg_sorted_merge(p, base->shown, add->shown);
     return merged;
 }
 
 const char *neg_attributes_shown(const neg_conf *conf, const char *variable)
 {
-    int i = conf->attribute ? find(conf->attribute->shown, variable) : -1;
-    return i < 0 ? NULL : APR_ARRAY_IDX(conf->attribute->shown, i, neg_shown).name;
+    const neg_shown *shown =
+        conf->attribute ? neg_sorted_find(conf->attribute->shown, variable) : NULL;
+    return shown ? shown->name : NULL;
 }
 
 /* ---- Values as text ---- */
@@ -162,28 +153,11 @@ const char *neg_attributes_text(apr_pool_t *p, const neg_attribute *attribute)
 
 /* ---- What is wanted ---- */
 
-static int has(const apr_array_header_t *names, const char *name)
-{
-    for (int i = 0; i < names->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(names, i, const char *), name) == 0)
-            return 1;
-    return 0;
-}
-
-static const apr_array_header_t *with(apr_pool_t *p, const apr_array_header_t *names,
-                                      const char *name)
-{
-    apr_array_header_t *more;
-    if (names && has(names, name))
-        return names;
-    more = names ? apr_array_copy(p, names) : apr_array_make(p, 2, sizeof(const char *));
-    APR_ARRAY_PUSH(more, const char *) = name;
-    return more;
-}
-
 void neg_wants_add(cmd_parms *cmd, neg_conf *conf, const char *name)
 {
-    conf->wants = with(cmd->pool, conf->wants, name);
+    if (!conf->wants)
+        conf->wants = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    neg_sorted_put((apr_array_header_t *)conf->wants, &name); /* while its section is read */
 }
 
 const apr_array_header_t *neg_wants_merge(apr_pool_t *p, const apr_array_header_t *base,
@@ -191,9 +165,7 @@ const apr_array_header_t *neg_wants_merge(apr_pool_t *p, const apr_array_header_
 {
     if (!base || !add)
         return add ? add : base;
-    for (int i = 0; i < add->nelts; i++)
-        base = with(p, base, APR_ARRAY_IDX(add, i, const char *));
-    return base;
+    return neg_sorted_merge(p, base, add);
 }
 
 const char *neg_wants_unasked(const neg_conf *conf, const neg_identity *identity)

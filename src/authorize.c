@@ -23,47 +23,72 @@ static const char indicators[] = "auth-indicators"; /* MIT krb5's name of the at
  * client has shown no ticket with this request and a newer one could have what a rule of ours has
  * missed.
  */
-static int tell_denied(const neg_attempt *a, request_rec *r, int status)
+static int tell_denied(const neg_attempt *a, request_rec *r, int status, const char *why)
 {
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "%s (REMOTE_USER %s) is known and may not enter (%d): %s. Where it should, write "
                   "a Require that it satisfies",
                   a->identity->principal, ap_escape_logitem(r->pool, r->user), status,
-                  a->denied ? a->denied : "no Require of this location is for it");
+                  why ? why : "no Require of this location is for it");
+    return status;
+}
+
+/* Asks the other modules, ours among them, and gathers what our rules find. */
+static int ask(neg_attempt *attempt, request_rec *r, neg_reasons *denied)
+{
+    int status;
+    attempt->lacking = 0;
+    attempt->groups_unknown = NULL;
+    attempt->denied = denied;
+    status = ap_run_auth_checker(r);
+    attempt->denied = NULL;
+    attempt->memberships = NULL; /* in r's pool, and the attempt may live longer */
     return status;
 }
 
 int neg_authorize(request_rec *r)
 {
     int status;
+    neg_reasons denied = {.pool = r->pool};
     neg_attempt *attempt = neg_attempt_granted(r);
-    if (!attempt || attempt->authorizing)
+    if (!attempt || attempt->denied)
         return DECLINED;
-    attempt->authorizing = 1;
-    attempt->lacking = 0;
-    attempt->denied = NULL;
-    attempt->groups_unknown = NULL;
-    status = ap_run_auth_checker(r);
-    attempt->authorizing = 0;
+    status = ask(attempt, r, &denied);
     if (attempt->groups_unknown && (status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ||
                                     status == HTTP_INTERNAL_SERVER_ERROR))
         return neg_answer_unknown_groups(attempt, r);
     if (status == HTTP_UNAUTHORIZED && !(attempt->lacking && neg_answer_ask_again(attempt)))
         status = HTTP_FORBIDDEN;
-    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ? tell_denied(attempt, r, status)
-                                                                   : status;
+    if (status != HTTP_UNAUTHORIZED && status != HTTP_FORBIDDEN)
+        return status;
+    return tell_denied(attempt, r, status, neg_reasons_text(&denied));
+}
+
+int neg_authorize_is_read(request_rec *r)
+{
+    const neg_attempt *attempt = neg_attempt_granted(r);
+    return APLOG_R_IS_LEVEL(r, APLOG_DEBUG) ||
+           (attempt && attempt->denied && !neg_reasons_are_enough(attempt->denied));
 }
 
 /* Whether it counts is known only when all rules have been asked: one may have let the client in.
  */
-authz_status neg_authorize_deny(request_rec *r, const char *why)
+authz_status neg_authorize_deny(request_rec *r, const char *format, ...)
 {
     neg_attempt *attempt = neg_attempt_granted(r);
+    char why[HUGE_STRING_LEN];
+    va_list args;
+    if (!neg_authorize_is_read(r)) {
+        if (attempt && attempt->denied)
+            neg_reasons_add_unwritten(attempt->denied);
+        return AUTHZ_DENIED;
+    }
+    va_start(args, format);
+    apr_vsnprintf(why, sizeof(why), format, args);
+    va_end(args);
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s", why);
-    if (attempt && !attempt->denied)
-        attempt->denied = why;
-    else if (attempt && !strstr(attempt->denied, why))
-        attempt->denied = apr_pstrcat(r->pool, attempt->denied, "; ", why, NULL);
+    if (attempt && attempt->denied)
+        neg_reasons_add(attempt->denied, why);
     return AUTHZ_DENIED;
 }
 
@@ -75,6 +100,14 @@ void neg_authorize_note_lacking(request_rec *r)
 }
 
 /* ---- The identity of a request ---- */
+
+static authz_status deny_ticketless(request_rec *r, const char *rule, const neg_identity *identity)
+{
+    const char *who =
+        neg_authorize_is_read(r) ? ap_escape_logitem(r->pool, identity->principal) : "";
+    return neg_authorize_deny(r, "%s: %s was proven by %s, not by a ticket", rule, who,
+                              identity->provider ? identity->provider : identity->mechanism);
+}
 
 authz_status neg_authorize_identity(request_rec *r, const char *rule, const neg_identity **identity)
 {
@@ -89,61 +122,9 @@ authz_status neg_authorize_identity(request_rec *r, const char *rule, const neg_
         return AUTHZ_DENIED;
     }
     if (attempt->identity->mech != NEG_MECH_KRB5)
-        return neg_authorize_deny(
-            r, apr_psprintf(r->pool, "%s: %s was proven by %s, not by a ticket", rule,
-                            ap_escape_logitem(r->pool, attempt->identity->principal),
-                            attempt->identity->provider ? attempt->identity->provider
-                                                        : attempt->identity->mechanism));
+        return deny_ticketless(r, rule, attempt->identity);
     *identity = attempt->identity;
     return AUTHZ_GRANTED;
-}
-
-/* ---- The words of a line ---- */
-
-static int is_expression(const char *text)
-{
-    return strstr(text, "%{") != NULL;
-}
-
-static const char *parse_word(cmd_parms *cmd, const char *text, neg_word *word)
-{
-    const char *error = NULL;
-    unsigned flags = AP_EXPR_FLAG_STRING_RESULT;
-    if (!*text)
-        return "an empty word matches nobody; leave it out";
-    word->text = text;
-    if (!is_expression(text))
-        return NULL;
-    if (!neg_config_at_start(cmd))
-        flags |= AP_EXPR_FLAG_RESTRICTED;
-    word->expr = ap_expr_parse_cmd(cmd, text, flags, &error, NULL);
-    return error ? apr_psprintf(cmd->pool, "the expression \"%s\" cannot be read: %s", text, error)
-                 : NULL;
-}
-
-const char *neg_authorize_words(cmd_parms *cmd, const char *line, const apr_array_header_t **words)
-{
-    apr_array_header_t *found = apr_array_make(cmd->pool, 2, sizeof(neg_word));
-    while (line && *line) {
-        neg_word *word = apr_array_push(found);
-        const char *why;
-        memset(word, 0, sizeof(*word));
-        if ((why = parse_word(cmd, ap_getword_conf(cmd->pool, &line), word)))
-            return why;
-    }
-    *words = found;
-    return found->nelts ? NULL : "nothing follows it";
-}
-
-const char *neg_authorize_text(request_rec *r, const neg_word *word)
-{
-    const char *error = NULL;
-    const char *text = word->expr ? ap_expr_str_exec(r, word->expr, &error) : word->text;
-    if (!error)
-        return text;
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "Require: the expression \"%s\" failed: %s",
-                  word->text, error);
-    return NULL;
 }
 
 /* ---- Require krb5-realm realm ... ---- */
@@ -151,7 +132,7 @@ const char *neg_authorize_text(request_rec *r, const neg_word *word)
 static const char *parse_realms(cmd_parms *cmd, const char *line, const void **parsed)
 {
     const apr_array_header_t *words;
-    const char *why = neg_authorize_words(cmd, line, &words);
+    const char *why = neg_words_read(cmd, line, &words);
     if (why)
         return apr_psprintf(cmd->pool,
                             "Require krb5-realm: %s; write one or more realms, such as EXAMPLE.COM",
@@ -173,15 +154,14 @@ static authz_status check_realms(request_rec *r, const char *line, const void *p
     if (status != AUTHZ_GRANTED)
         return status;
     for (int i = 0; i < words->nelts; i++) {
-        const char *realm = neg_authorize_text(r, &APR_ARRAY_IDX(words, i, neg_word));
+        const char *realm = neg_words_text(r, &APR_ARRAY_IDX(words, i, neg_word));
         if (!realm)
             return AUTHZ_GENERAL_ERROR;
         if (*realm && strcmp(realm, identity->realm) == 0)
             return AUTHZ_GRANTED;
     }
-    return neg_authorize_deny(r,
-                              apr_psprintf(r->pool, "Require krb5-realm %s: %s is of another realm",
-                                           line, identity->principal));
+    return neg_authorize_deny(r, "Require krb5-realm %s: %s is of another realm", line,
+                              identity->principal);
 }
 
 /* ---- Attributes ---- */
@@ -213,7 +193,7 @@ static authz_status check_value(request_rec *r, const neg_attribute *attribute,
 {
     neg_bytes wanted = value->bytes;
     if (!wanted.data) {
-        const char *text = neg_authorize_text(r, &value->word);
+        const char *text = neg_words_text(r, &value->word);
         if (!text)
             return AUTHZ_GENERAL_ERROR;
         wanted.data = (const unsigned char *)text;
@@ -236,11 +216,16 @@ static authz_status refuse_unasked(request_rec *r, const attribute_rule *rule)
 static authz_status deny(request_rec *r, const attribute_rule *rule, const neg_attribute *attribute,
                          const neg_identity *identity)
 {
-    const char *has = neg_attributes_text(r->pool, attribute);
+    apr_pool_t *scratch;
+    const char *has;
+    authz_status status;
     neg_authorize_note_lacking(r);
-    return neg_authorize_deny(r, apr_psprintf(r->pool, "%s: the ticket of %s has %s%s", rule->rule,
-                                              identity->principal,
-                                              has ? "only " : "no such attribute", has ? has : ""));
+    apr_pool_create(&scratch, r->pool);
+    has = neg_authorize_is_read(r) ? neg_attributes_text(scratch, attribute) : NULL;
+    status = neg_authorize_deny(r, "%s: the ticket of %s has %s%s", rule->rule, identity->principal,
+                                has ? "only " : "no such attribute", has ? has : "");
+    apr_pool_destroy(scratch);
+    return status;
 }
 
 static authz_status check_attribute(request_rec *r, const char *line, const void *parsed)
@@ -284,7 +269,7 @@ static const char *parse_indicators(cmd_parms *cmd, const char *line, const void
 {
     attribute_rule *rule = make_rule(cmd, "auth-indicator", line);
     const apr_array_header_t *words;
-    const char *why = neg_authorize_words(cmd, line, &words);
+    const char *why = neg_words_read(cmd, line, &words);
     if (why)
         return apr_psprintf(cmd->pool,
                             "Require auth-indicator: %s; write one or more indicators as the KDC's "
@@ -321,10 +306,10 @@ static const char *parse_values(cmd_parms *cmd, const char *line, attribute_rule
     rule->name = ap_getword_conf(cmd->pool, &line);
     if (!*rule->name)
         return "nothing follows it";
-    if (is_expression(rule->name))
+    if (neg_words_is_expression(rule->name))
         return "the name of the attribute cannot be an expression: it has to be known when the "
                "ticket is read";
-    if ((why = neg_authorize_words(cmd, line, &words)))
+    if ((why = neg_words_read(cmd, line, &words)))
         return why;
     for (int i = 0; !why && i < words->nelts; i++)
         why = decode(cmd, add_value(rule, &APR_ARRAY_IDX(words, i, neg_word)));

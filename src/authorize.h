@@ -24,29 +24,38 @@ authz_status neg_authorize_identity(request_rec *r, const char *rule,
                                     const neg_identity **identity);
 
 /**
+ * The rule denied.  The log has it at debug at once, and at info where nothing else lets the client
+ * in: the first few that did, since a location may have thousands.
+ * @param format a whole sentence that begins with the rule; as of printf
+ * @return AUTHZ_DENIED
+ */
+authz_status neg_authorize_deny(request_rec *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** Whether that sentence will be read by anybody, so that it pays to gather what it says. */
+int neg_authorize_is_read(request_rec *r);
+
+/** The rule denied, and a newer ticket of the same client might satisfy it. */
+void neg_authorize_note_lacking(request_rec *r);
+
+/* ---- words.c ---- */
+
+/**
  * Takes the arguments of a Require line apart.  Each is a word or an expression of its own, so that
  * what an expression comes to is never two.
  * @param words an array of neg_word in cmd's pool; at least one
  * @return NULL, or a sentence
  */
-const char *neg_authorize_words(cmd_parms *cmd, const char *line, const apr_array_header_t **words);
+const char *neg_words_read(cmd_parms *cmd, const char *line, const apr_array_header_t **words);
 
 /** The text of a word for this request; NULL, with a line in the log, when it cannot be made; ""
  * matches nothing. */
-const char *neg_authorize_text(request_rec *r, const neg_word *word);
+const char *neg_words_text(request_rec *r, const neg_word *word);
 
-/**
- * The rule denied.  The log has it at debug at once, and at info where nothing else lets the client
- * in.
- * @param why a whole sentence in r's pool that begins with the rule
- * @return AUTHZ_DENIED
- */
-authz_status neg_authorize_deny(request_rec *r, const char *why);
+int neg_words_is_expression(const char *text);
 
-/** The rule denied, and a newer ticket of the same client might satisfy it. */
-void neg_authorize_note_lacking(request_rec *r);
+/* ---- membership.c: Require pac-group ---- */
 
-/** Require pac-group: see membership.c. */
 extern const authz_provider neg_membership_provider;
 
 #endif

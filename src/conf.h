@@ -92,7 +92,7 @@ typedef struct {
 /** The AuthNegotiateAttribute lines of a section. */
 typedef struct {
     int off;                         /**< those of the sections around it are forgotten */
-    const apr_array_header_t *shown; /**< of neg_shown; each variable once */
+    const apr_array_header_t *shown; /**< of neg_shown, as core/sorted.h has them */
 } neg_attribute_rule;
 
 /** The AuthNegotiateGroup lines: see groups.c. */
@@ -162,7 +162,8 @@ typedef struct {
     NEG_CONF_MEMBERS(X)
 #undef X
     const char *where;               /**< the section that it was written in; not merged */
-    const apr_array_header_t *wants; /**< of const char *: names of attributes, see attributes.c */
+    const apr_array_header_t *wants; /**< of const char *: names of attributes, as core/sorted.h has
+                                        them; see attributes.c */
     int wants_pac;                   /**< groups, SID or names of the PAC are needed here */
     const apr_array_header_t *group_names; /**< of const char *: that Require has; not merged */
 } neg_conf;

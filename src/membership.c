@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "authorize.h"
+#include "sidset.h"
 
 /* ---- Require pac-group SID-or-name ... ---- */
 
@@ -83,13 +84,34 @@ static const char *parse_groups(cmd_parms *cmd, const char *line, const void **p
 
 /* ---- Whether a rule is satisfied ---- */
 
+/* The groups of a client, to be looked into once for each word of each rule. */
+typedef struct neg_memberships {
+    const neg_sid_set *groups, *deny_only;
+} memberships;
+
 /* Whom a rule is about. */
 typedef struct {
     request_rec *r;
+    apr_pool_t *scratch; /* ends with the rule: there may be thousands */
     neg_attempt *attempt;
     const neg_identity *identity;
+    const memberships *in;
     neg_bytes sid;
 } client;
+
+static const memberships *find_memberships(const client *c)
+{
+    neg_attempt *a = c->attempt;
+    memberships *in;
+    if (a->memberships)
+        return a->memberships;
+    in = apr_palloc(a->denied ? c->r->pool : c->scratch, sizeof(*in));
+    in->groups = neg_sid_set_make(a->denied ? c->r->pool : c->scratch, c->identity->groups);
+    in->deny_only = neg_sid_set_make(a->denied ? c->r->pool : c->scratch, c->identity->deny_only);
+    if (a->denied)
+        a->memberships = in;
+    return in;
+}
 
 /* Other domains' administrators put into their "Domain Admins" whom they like, and say of their
  * users what they like: such a name lets in users of this server's own realm alone, but it keeps
@@ -100,22 +122,21 @@ static neg_bytes sid_of(const client *c, const wanted *w, const neg_bytes *named
         return *named;
     if (w->asserted && !to_deny && !neg_publish_is_home(c->attempt, NULL))
         return (neg_bytes){NULL, 0};
-    return w->rid ? neg_sid_sibling(c->r->pool, c->sid, w->rid) : w->sid;
+    return w->rid ? neg_sid_sibling(c->scratch, c->sid, w->rid) : w->sid;
 }
 
 /* What is for deny only is for that. */
 static int is_member(const client *c, neg_bytes sid, int to_deny)
 {
-    return sid.len && (neg_sid_equal(sid, c->sid) || neg_sids_have(c->identity->groups, sid) ||
-                       (to_deny && neg_sids_have(c->identity->deny_only, sid)));
+    return sid.len && (neg_sid_equal(sid, c->sid) || neg_sid_set_has(c->in->groups, sid) ||
+                       (to_deny && neg_sid_set_has(c->in->deny_only, sid)));
 }
 
 /* A forest has one "Enterprise Admins", that of its root, and users of every domain are in it. */
 static int is_foreign_member(const client *c, apr_uint32_t rid)
 {
-    neg_bytes own = neg_sid_sibling(c->r->pool, c->sid, rid);
-    return neg_sids_have_like(c->identity->groups, own) ||
-           neg_sids_have_like(c->identity->deny_only, own);
+    neg_bytes own = neg_sid_sibling(c->scratch, c->sid, rid);
+    return neg_sid_set_has_like(c->in->groups, own) || neg_sid_set_has_like(c->in->deny_only, own);
 }
 
 /* A rule's error keeps the client out, whichever sense the rule has; neg_authorize() makes it the
@@ -126,9 +147,12 @@ static authz_status fail_closed(neg_attempt *a, const group_rule *rule, const ch
     return rule->may_deny ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
 }
 
+/* It is the same for all rules, and told of the first. */
 static authz_status check_unknown(neg_attempt *a, const group_rule *rule)
 {
     const char *why = a->identity->pac_unknown;
+    if (a->groups_unknown)
+        return fail_closed(a, rule, a->groups_unknown);
     why = apr_psprintf(neg_attempt_pool(a),
                        "%s: the groups of %s are not known: the client's ticket %s", rule->rule,
                        a->identity->principal,
@@ -179,10 +203,23 @@ static authz_status check_one(const client *c, const group_rule *rule, const wan
     return to_grant || to_deny ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
 
+static authz_status check_words(client *c, const group_rule *rule)
+{
+    authz_status status = AUTHZ_DENIED;
+    c->in = find_memberships(c);
+    for (int i = 0; i < rule->wanted->nelts && status == AUTHZ_DENIED; i++)
+        status = check_one(c, rule, &APR_ARRAY_IDX(rule->wanted, i, wanted));
+    if (status != AUTHZ_DENIED)
+        return status;
+    neg_authorize_note_lacking(c->r);
+    return neg_authorize_deny(c->r, "%s: %s is in %d groups, and in none of these", rule->rule,
+                              c->identity->principal, c->identity->groups->count);
+}
+
 static authz_status check_groups(request_rec *r, const char *line, const void *parsed)
 {
     const group_rule *rule = parsed;
-    client c = {r, neg_attempt_granted(r), NULL, {NULL, 0}};
+    client c = {.r = r, .attempt = neg_attempt_granted(r)};
     authz_status status = neg_authorize_identity(r, rule->rule, &c.identity);
     (void)line;
     if (status == AUTHZ_DENIED_NO_USER)
@@ -190,17 +227,13 @@ static authz_status check_groups(request_rec *r, const char *line, const void *p
     if (!c.attempt)
         return refuse_others(r, rule);
     if (status != AUTHZ_GRANTED || !c.identity->groups || !c.identity->deny_only ||
-        !c.identity->sid || neg_sid_parse(r->pool, c.identity->sid, &c.sid))
+        !c.identity->sid)
         return check_unknown(c.attempt, rule);
-    for (int i = 0; i < rule->wanted->nelts; i++) {
-        status = check_one(&c, rule, &APR_ARRAY_IDX(rule->wanted, i, wanted));
-        if (status != AUTHZ_DENIED)
-            return status;
-    }
-    neg_authorize_note_lacking(r);
-    return neg_authorize_deny(
-        r, apr_psprintf(r->pool, "%s: %s is in %d groups, and in none of these", rule->rule,
-                        c.identity->principal, c.identity->groups->count));
+    apr_pool_create(&c.scratch, r->pool);
+    status = neg_sid_parse(c.scratch, c.identity->sid, &c.sid) ? check_unknown(c.attempt, rule)
+                                                               : check_words(&c, rule);
+    apr_pool_destroy(c.scratch);
+    return status;
 }
 
 const authz_provider neg_membership_provider = {check_groups, parse_groups};

@@ -19,6 +19,7 @@
 #include "gss.h"
 #include "identity.h"
 #include "mod_auth_negotiate.h"
+#include "reasons.h"
 #include "seen.h"
 #include "token.h"
 
@@ -90,10 +91,11 @@ typedef struct {
     gss_cred_id_t delegated;      /**< with a fresh identity, until it is stored */
     neg_bytes ap_req;             /**< with a fresh identity, where it is needed: see s4u.c */
     neg_failure failure;          /**< why r is refused */
-    int authorizing;              /**< other modules are being asked: see neg_authorize() */
+    neg_reasons *denied;          /**< what rules of ours have said; NULL: no rules are being asked,
+                                     see neg_authorize() */
     int lacking;                  /**< one of them was a rule that a newer ticket may satisfy */
-    const char *denied;           /**< what those that denied have said; NULL: none of ours has */
     const char *groups_unknown;   /**< why one of them could not tell; else NULL */
+    const struct neg_memberships *memberships; /**< while rules are asked: see membership.c */
 } neg_attempt;
 
 /** What r->request_config holds of this module's. */

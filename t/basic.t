@@ -7,10 +7,11 @@ use warnings;
 use Apache::Test qw(-withtestmore);
 use MIME::Base64 'encode_base64';
 use NegTest;
+use NegTest::Keytab qw(write_keytab entry);
 use NegTest::Ports 'free_port';
 use NegTest::Stage;
 
-plan tests => 182;
+plan tests => 185;
 
 my $realm = kdc()->realm;
 my $tls   = free_port();
@@ -44,6 +45,9 @@ mkdir "$dir/pages";
 put("$dir/pages/parts.shtml", map { qq{$_:<!--#include virtual="/pages/$_/env.pl" -->\n} } qw(here none file here none file));
 put("$dir/pages/files.shtml", qq{<!--#include virtual="/pages/file/env.pl" -->other:<!--#include virtual="/pages/file2/env.pl" -->\n});
 put("$dir/pages/failing.shtml", map { qq{<!--#include virtual="/basic/env.pl" -->\n} } 1 .. 5);
+put("$dir/pages/keys.shtml", map { qq{$_:<!--#include virtual="/pages/$_/env.pl" -->\n} } qw(here alien));
+put("$dir/pages/alien-first.shtml", map { qq{$_:<!--#include virtual="/pages/$_/env.pl" -->\n} } qw(alien here));
+put("$dir/pages/other-password.shtml", qq{inner:<!--#include virtual="/swap/inner/env.pl" -->\n});
 put("$dir/users2", "somebody:x\n");
 sub put {
     my ($file, @text) = @_;
@@ -57,6 +61,7 @@ sub put {
 # --- the server --------------------------------------------------------------
 
 my $files = "AuthUserFile $dir/users";
+my $alien = write_keytab(keytab('basic-alien'), entry('HTTP/localhost'));    # a key that the KDC does not know
 my $cache = "AuthNegotiateBasicProvider socache kerberos\nAuthnCacheProvideFor kerberos\nAuthnCacheTimeout 600";
 my %lines = (
     basic        => 'AuthNegotiateBasicProvider kerberos',
@@ -84,6 +89,10 @@ my %lines = (
     'pages/here' => "AuthNegotiateBasicProvider kerberos\nAuthNegotiatePersist On",
     'pages/none' => 'AuthNegotiateBasicProvider off',
     'pages/file' => "AuthNegotiateBasicProvider file\n$files",
+    'pages/alien' => "AuthNegotiateBasicProvider kerberos\nAuthNegotiateKeytab $alien",
+    map({ ("pages/$_" => "AuthType None\nRequire all granted") } qw(keys.shtml alien-first.shtml)),
+    swap          => "AuthNegotiateBasicProvider kerberos\nRequestHeader set Authorization \"" . basic('plain', 'not-the-password') . '"',
+    'swap/inner'  => "AuthType Basic\nAuthBasicProvider kerberos",
     'pages/file2' => "AuthNegotiateBasicProvider file\nAuthUserFile $dir/users2",
     'pages/failing.shtml' => "AuthType None\nRequire all granted",
     'pages/files.shtml'   => "AuthType None\nRequire all granted",
@@ -94,7 +103,7 @@ my %lines = (
 );
 my $locations = '';
 for my $path (sort keys %lines) {
-    $locations .= "Alias /$path \"" . ($path eq 'pages' ? "$dir/pages" : '@documentroot@') . "\"\n" if $path !~ m{/};
+    $locations .= "Alias /$path \"" . ($path =~ /^(?:pages|swap)$/ ? "$dir/pages" : '@documentroot@') . "\"\n" if $path !~ m{/};
     $locations .= join "\n", "<Location /$path>", $path =~ m{/} ? () : ('AuthType Negotiate', 'AuthName test'), $lines{$path},
       $path =~ m{/} || $lines{$path} =~ /Require user/ ? () : 'Require valid-user', 'Options +Includes', "</Location>\n";
 }
@@ -292,6 +301,19 @@ SKIP: {
     is get('enterprise', 'carol@OTHER.TEST', 'carol')->status, 401, '... no name is a realm\'s then';
     is get('enterprise', 'plain', $password{plain})->status, 200, '... a bare name is what it was';
 }
+
+# --- one request, several checks ---------------------------------------------
+
+# Each part of a page is included with what it shows, or as an error.
+sub parts_of {
+    my ($path) = @_;
+    my $body = secure()->get($path, Authorization => basic('plain', $password{plain}))->body;
+    return join ' ', map { my ($name, $text) = @$_; "$name " . ($text =~ /^REMOTE_USER=plain\b/m ? 'in' : 'out') }
+      map { [ split /:/, $_, 2 ] } split /^(?=(?:here|alien|inner):)/m, $body;
+}
+is parts_of('/pages/keys.shtml'), 'here in alien out', 'what one keytab verifies is not taken for verified by another';
+is parts_of('/pages/alien-first.shtml'), 'alien out here in', '... nor for refused';
+is parts_of('/swap/other-password.shtml'), 'inner out', 'the answer for one password is not that for another';
 
 # --- delegation --------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "sorted.h"
+
 /* A copy is one piece of memory, so that whoever keeps it needs no pool, whose smallest has 8 KB.
  * It is filled from its beginning; without memory, what it would need is only counted. */
 typedef struct {
@@ -128,10 +130,5 @@ neg_identity *neg_identity_dup(apr_pool_t *p, const neg_identity *identity)
 
 const neg_attribute *neg_identity_attribute(const neg_identity *identity, const char *name)
 {
-    for (int i = 0; identity->attributes && i < identity->attributes->nelts; i++) {
-        const neg_attribute *attribute = &APR_ARRAY_IDX(identity->attributes, i, neg_attribute);
-        if (strcmp(attribute->name, name) == 0)
-            return attribute;
-    }
-    return NULL;
+    return identity->attributes ? neg_sorted_find(identity->attributes, name) : NULL;
 }

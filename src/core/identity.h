@@ -38,7 +38,8 @@ typedef struct {
     const char *channel;   /**< neg_config_channel() of where it was proven */
     int bound;             /**< and to that channel (RFC 5929) */
 
-    const apr_array_header_t *attributes; /**< of neg_attribute: all that were asked for, or NULL */
+    const apr_array_header_t *attributes; /**< of neg_attribute: all that were asked for, as
+                                             core/sorted.h has them; or NULL */
 
     /* From the ticket's PAC (MS-PAC), if the library has verified it; NULL is "not known". */
     const char *account;       /**< the account's name */

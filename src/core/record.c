@@ -173,10 +173,12 @@ static const apr_array_header_t *read_values(apr_pool_t *p, neg_reader *r)
     return values;
 }
 
+/* As they are looked for: core/sorted.h. */
 static const apr_array_header_t *read_attributes(apr_pool_t *p, neg_reader *r)
 {
     apr_uint32_t count = neg_read_number(r);
     apr_array_header_t *attributes;
+    const char *before = NULL;
 
     if (count == 0) {
         return NULL;
@@ -187,6 +189,10 @@ static const apr_array_header_t *read_attributes(apr_pool_t *p, neg_reader *r)
 
         attribute->name = read_present(p, r);
         attribute->values = read_values(p, r);
+        if (before && strcmp(before, attribute->name) >= 0) {
+            neg_read_fail(r, "its attributes are out of their order");
+        }
+        before = attribute->name;
     }
     return attributes;
 }

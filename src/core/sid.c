@@ -309,28 +309,3 @@ neg_bytes neg_sids_next(neg_bytes *rest)
     rest->len -= sid.len;
     return sid;
 }
-
-int neg_sids_have(const neg_sids *sids, neg_bytes sid)
-{
-    neg_bytes rest = neg_sids_all(sids);
-    while (rest.len)
-        if (neg_sid_equal(neg_sids_next(&rest), sid))
-            return 1;
-    return 0;
-}
-
-/* Alike before the three numbers of the domain, and behind them (MS-DTYP section 2.4.2.2). */
-static int is_like(neg_bytes a, neg_bytes b)
-{
-    return a.len == b.len && a.len == 8 + 5 * 4 && memcmp(a.data, b.data, 12) == 0 &&
-           memcmp(a.data + a.len - 4, b.data + b.len - 4, 4) == 0;
-}
-
-int neg_sids_have_like(const neg_sids *sids, neg_bytes sid)
-{
-    neg_bytes rest = neg_sids_all(sids);
-    while (rest.len)
-        if (is_like(neg_sids_next(&rest), sid))
-            return 1;
-    return 0;
-}

@@ -67,7 +67,7 @@ apr_uint32_t neg_sid_domain_group(const char *name);
 
 /* ---- Lists ---- */
 
-/** SIDs, one behind another: a user may have a thousand of them. */
+/** SIDs, one behind another: a user may have a thousand of them. To look for one: sidset.h. */
 typedef struct {
     neg_writer bytes;
     int count;
@@ -89,8 +89,5 @@ neg_bytes neg_sids_add_sibling(neg_sids *sids, neg_bytes sid, apr_uint32_t rid);
 neg_bytes neg_sids_all(const neg_sids *sids);
 /** Takes the first one from the rest of a list, which is not empty. */
 neg_bytes neg_sids_next(neg_bytes *rest);
-int neg_sids_have(const neg_sids *sids, neg_bytes sid);
-/** Whether one of them is the group that sid is, of whatever domain: S-1-5-21-?-?-?-RID. */
-int neg_sids_have_like(const neg_sids *sids, neg_bytes sid);
 
 #endif

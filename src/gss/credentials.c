@@ -1,5 +1,8 @@
 /* Acceptor credentials: acquired once per thread and acceptor, then used for every token. */
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <gssapi/gssapi_ext.h>
@@ -11,6 +14,9 @@
 /* An AuthNegotiateAcceptor expression may follow the Host header; only names that have a key get
  * as far as here, but their spellings are the client's. */
 #define CREDENTIALS_MAX 64
+
+/* Bytes that one is made with, amply. */
+#define ACQUIRE_NEEDS 131072
 
 static char oid_krb5[] = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";        /* 1.2.840.113554.1.2.2 */
 static char oid_spnego[] = "\x2b\x06\x01\x05\x05\x02";                  /* 1.3.6.1.5.5.2 */
@@ -70,6 +76,19 @@ static size_t oids_of(unsigned mechs, gss_OID_desc *oids)
 }
 
 /*
+ * libgssapi 1.20 and others look into the list of mechanisms, while they make SPNEGO's element,
+ * whether they have got it or not: where memory runs out just there, that is the end of the
+ * process.  So it has to be there before.
+ */
+static int has_memory(void)
+{
+    void *volatile block = malloc(ACQUIRE_NEEDS);
+    int there = block != NULL;
+    free(block);
+    return there;
+}
+
+/*
  * One element for bare tokens of each mechanism, one for SPNEGO.  Kerberos' comes first and alone:
  * acquired together one would be enough, and SPNEGO's is to be had from any mechanism that is
  * installed on the machine, with no key at all.  Without gss_set_neg_mechs any of them could be
@@ -89,6 +108,10 @@ static OM_uint32 acquire_elements(OM_uint32 *minor, const neg_acceptor *acceptor
     if (acceptor->rcache)
         elements[store.count++] = (gss_key_value_element_desc){"rcache", acceptor->rcache};
     *cred = GSS_C_NO_CREDENTIAL;
+    if (!has_memory()) {
+        *minor = ENOMEM;
+        return GSS_S_FAILURE;
+    }
     for (size_t i = 0; i < mechs.count && !GSS_ERROR(major); i++)
         major = add_element(minor, name, &oids[i], &store, cred);
     if (!GSS_ERROR(major))
@@ -167,6 +190,14 @@ gss_cred_id_t neg_acceptor_acquire_principal(const neg_acceptor *acceptor)
     return cred;
 }
 
+static int has_key_among(const apr_array_header_t *entries, const char *acceptor)
+{
+    for (int i = 0; i < entries->nelts; i++)
+        if (neg_keytab_serves(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal, acceptor))
+            return 1;
+    return 0;
+}
+
 /*
  * Asked before a name that the client may have made up goes to GSSAPI, which may look it up in the
  * DNS: whoever owns the name's zone would decide for how long.  Of a keytab that cannot be read
@@ -174,29 +205,35 @@ gss_cred_id_t neg_acceptor_acquire_principal(const neg_acceptor *acceptor)
  */
 static int has_key_for(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor)
 {
-    apr_array_header_t *entries;
-    if (neg_keytab_list(p, neg_worker_krb5(worker), acceptor->keytab, &entries) != NULL)
+    const neg_keys *keys = neg_worker_keylist(worker, p, acceptor->keytab, apr_time_now());
+    apr_array_header_t *entries = keys ? keys->entries : NULL;
+    if (!keys && neg_keytab_list(p, neg_worker_krb5(worker), acceptor->keytab, &entries) != NULL)
         return 1;
-    for (int i = 0; i < entries->nelts; i++)
-        if (neg_keytab_serves(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal,
-                              acceptor->acceptor))
-            return 1;
-    return 0;
+    return has_key_among(entries, acceptor->acceptor);
 }
 
 /* What acquiring says of a keytab is seldom the reason; reading the keytab is. */
 static void explain_acquire(neg_worker *worker, apr_pool_t *p, const neg_acceptor *acceptor,
                             const char *says, neg_failure *failure)
 {
-    apr_array_header_t *entries;
+    const neg_keys *keys = neg_worker_keylist(worker, p, acceptor->keytab, apr_time_now());
+    apr_array_header_t *entries = keys ? keys->entries : NULL;
     const char *keytab =
         acceptor->keytab ? acceptor->keytab : neg_keytab_default_name(p, neg_worker_krb5(worker));
-    const char *why = neg_keytab_list(p, neg_worker_krb5(worker), keytab, &entries);
+    const char *why = keys ? NULL : neg_keytab_list(p, neg_worker_krb5(worker), keytab, &entries);
 
     failure->cause = why || !acceptor->by_request ? NEG_CAUSE_KEYTAB : NEG_CAUSE_NO_KEY;
     if (why)
-        failure->text = neg_explain_keytab(p, keytab, why);
-    else
+        failure->text = neg_keytab_explain(p, keytab, why);
+    else if (!acceptor->by_request && has_key_among(entries, acceptor->acceptor)) {
+        failure->cause = NEG_CAUSE_INTERNAL;
+        failure->text = apr_psprintf(
+            p,
+            "the keytab %s has a key for AuthNegotiateAcceptor %s, and GSSAPI cannot use it%s: "
+            "see whether memory or open files have run out, and httpd's environment "
+            "(KRB5RCACHENAME)",
+            keytab, acceptor->acceptor, says);
+    } else
         failure->text = apr_psprintf(
             p,
             "no key in the keytab %s may accept for AuthNegotiateAcceptor %s; it has keys of %s%s",
@@ -220,10 +257,10 @@ gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg
     }
     major = acquire(&minor, acceptor, &cred);
     if (GSS_ERROR(major)) {
-        explain_acquire(worker, p, acceptor,
-                        apr_psprintf(p, " (GSSAPI says: %s)",
-                                     neg_status_text(p, major, minor, &neg_oid_krb5)),
-                        failure);
+        explain_acquire(
+            worker, p, acceptor,
+            apr_psprintf(p, " (GSSAPI says: %s)", neg_status_text(p, major, minor, &neg_oid_krb5)),
+            failure);
         return GSS_C_NO_CREDENTIAL;
     }
     cached = apr_hash_count(known) < CREDENTIALS_MAX;

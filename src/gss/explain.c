@@ -13,22 +13,13 @@
 #include <apr_strings.h>
 
 #include "apreq.h"
-#include "gss.h"
+#include "keyring.h"
 
 #define SHOWN_PRINCIPALS 6
 #define SHOWN_NAME       256
 
 /* RFC 4120 section 7.5.1: the Authenticator of an AP-REQ is encrypted with key usage 11. */
 #define KEYUSAGE_AP_REQ_AUTHENTICATOR 11
-
-const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why)
-{
-    return apr_psprintf(p,
-                        "the keytab %s cannot be used: %s. Write AuthNegotiateKeytab, best in one "
-                        "line for the whole server, with a file that the server's user can read, "
-                        "mode 640 (MIT: kadmin ktadd; AD: ktpass); httpd -t tries it as that user",
-                        keytab, why);
-}
 
 /* ---- The ticket as evidence ---- */
 
@@ -37,6 +28,7 @@ typedef struct {
     krb5_context krb5;
     const neg_leg_input *in;
     const char *keytab_name;
+    const neg_keys *keys; /* NULL when they are not at hand: the file has to be read */
     neg_ap_req ap_req;
     krb5_ticket *ticket;    /* NULL when the token holds none that can be read */
     const char *server;     /* the principal that the ticket was made for */
@@ -83,19 +75,17 @@ static void read_authenticator(evidence *e)
     explicit_bzero(plain.data, plain.length); /* it may hold a subkey */
 }
 
-static void decrypt_ticket(evidence *e)
+/* Where GSSAPI has not opened it, only the key that it names is of interest. */
+static void decrypt_ticket(evidence *e, int was_opened)
 {
-    krb5_keytab keytab;
-    if (krb5_kt_resolve(e->krb5, e->keytab_name, &keytab) != 0)
+    if ((e->keys ? neg_keys_decrypt(e->pool, e->keys, e->ticket, was_opened)
+                 : neg_keytab_decrypt(e->krb5, e->keytab_name, e->ticket)) != 0)
         return;
-    if (krb5_server_decrypt_ticket_keytab(e->krb5, keytab, e->ticket) == 0) {
-        e->client = principal_text(e, e->ticket->enc_part2->client);
-        read_authenticator(e);
-    }
-    krb5_kt_close(e->krb5, keytab);
+    e->client = principal_text(e, e->ticket->enc_part2->client);
+    read_authenticator(e);
 }
 
-static void gather(apr_pool_t *p, const neg_leg_input *in, evidence *e)
+static void gather(apr_pool_t *p, const neg_leg_input *in, int was_opened, evidence *e)
 {
     krb5_data der = {0};
     memset(e, 0, sizeof(*e));
@@ -104,6 +94,7 @@ static void gather(apr_pool_t *p, const neg_leg_input *in, evidence *e)
     e->in = in;
     e->keytab_name =
         in->acceptor->keytab ? in->acceptor->keytab : neg_keytab_default_name(p, e->krb5);
+    e->keys = neg_worker_keylist(in->worker, p, in->acceptor->keytab, in->now);
     if (in->ap_req.len == 0 || neg_ap_req_parse(in->ap_req, &e->ap_req) != NULL)
         return;
     der.data = (char *)e->ap_req.ticket.data;
@@ -114,7 +105,7 @@ static void gather(apr_pool_t *p, const neg_leg_input *in, evidence *e)
     }
     apr_pool_cleanup_register(p, e, free_ticket, apr_pool_cleanup_null);
     e->server = principal_text(e, e->ticket->server);
-    decrypt_ticket(e);
+    decrypt_ticket(e, was_opened);
 }
 
 /* ---- Causes ---- */
@@ -339,11 +330,11 @@ static int serves_anybody(const evidence *e, const apr_array_header_t *entries)
 static int explain_keys(evidence *e, const char *text, neg_failure *failure)
 {
     key_match match = {0};
-    apr_array_header_t *entries;
-    const char *why = neg_keytab_list(e->pool, e->krb5, e->keytab_name, &entries);
+    apr_array_header_t *entries = e->keys ? e->keys->entries : NULL;
+    const char *why = entries ? NULL : neg_keytab_list(e->pool, e->krb5, e->keytab_name, &entries);
     if (why) {
         failure->cause = NEG_CAUSE_KEYTAB;
-        failure->text = neg_explain_keytab(e->pool, e->keytab_name, why);
+        failure->text = neg_keytab_explain(e->pool, e->keytab_name, why);
         return 1;
     }
     if (!serves_anybody(e, entries)) {
@@ -416,23 +407,29 @@ static void explain_rest(evidence *e, const neg_refusal *refusal, const char *te
     failure->text = explain_other(e, refusal);
 }
 
+/* @return the row of the table, or -1 */
+static int find_error(const char *text)
+{
+    int i = (int)(sizeof(by_error) / sizeof(*by_error)) - 1;
+    while (i >= 0 && !neg_status_is(text, by_error[i].code))
+        i--;
+    return i;
+}
+
 void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure *failure)
 {
     evidence *e = apr_palloc(p, sizeof(*e));
     const char *text = neg_status_minor_text(p, refusal->minor, refusal->mech);
-    gather(p, refusal->in, e);
-    if (GSS_ROUTINE_ERROR(refusal->major) == GSS_S_BAD_BINDINGS) {
+    int error = find_error(text);
+    int bindings = GSS_ROUTINE_ERROR(refusal->major) == GSS_S_BAD_BINDINGS;
+    gather(p, refusal->in, bindings || error >= 0, e);
+    if (bindings) {
         failure->cause = NEG_CAUSE_BINDINGS;
         failure->text = explain_bindings(e);
-        return;
-    }
-    for (size_t i = 0; i < sizeof(by_error) / sizeof(*by_error); i++) {
-        if (neg_status_is(text, by_error[i].code)) {
-            failure->cause = by_error[i].cause;
-            failure->text = by_error[i].explain(e);
-            return;
-        }
-    }
-    if (!explain_keys(e, text, failure))
+    } else if (error >= 0) {
+        failure->cause = by_error[error].cause;
+        failure->text = by_error[error].explain(e);
+    } else if (!explain_keys(e, text, failure)) {
         explain_rest(e, refusal, text, failure);
+    }
 }

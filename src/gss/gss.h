@@ -20,6 +20,12 @@
 #include "pac.h"
 #include "worker.h"
 
+/* ---- library.c ---- */
+
+/** Sets up what GSSAPI and krb5 keep for their process; to be called before there are children.
+ * @return NULL, or a sentence in p */
+const char *neg_library_prepare(apr_pool_t *p);
+
 /* ---- credentials.c ---- */
 
 /** What decides which acceptor credential a location uses. */
@@ -311,6 +317,16 @@ typedef struct {
 const char *neg_keytab_list(apr_pool_t *p, krb5_context krb5, const char *name,
                             apr_array_header_t **entries);
 
+/** Adds a neg_keytab_entry in p. */
+krb5_error_code neg_keytab_add_entry(apr_pool_t *p, krb5_context krb5,
+                                     const krb5_keytab_entry *from, apr_array_header_t *entries);
+
+/** Decrypts a ticket with any key of a keytab.  @return 0, or -1 when none opens it */
+int neg_keytab_decrypt(krb5_context krb5, const char *name, krb5_ticket *ticket);
+
+/** The sentence for a keytab that cannot be read while the server runs, in p. */
+const char *neg_keytab_explain(apr_pool_t *p, const char *keytab, const char *why);
+
 /** TYPE:residual of krb5's default keytab, in p. */
 const char *neg_keytab_default_name(apr_pool_t *p, krb5_context krb5);
 
@@ -355,9 +371,6 @@ typedef struct {
 
 /** Finds the cause of a failed accept and writes the sentence into p. */
 void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure *failure);
-
-/** The sentence for a keytab that cannot be read while the server runs, in p. */
-const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why);
 
 int neg_same_oid(gss_OID a, gss_OID b);
 extern gss_OID_desc neg_oid_krb5;

@@ -222,17 +222,37 @@ static void explain(apr_pool_t *p, const accepted *a, const neg_leg_input *in, u
         neg_explain_refusal(p, &refusal, failure);
 }
 
+/* GSSAPI would read the keytab, and try each of its keys once more, to say less. */
+static void refuse_keyless(apr_pool_t *p, const neg_leg_input *in, neg_trial trial,
+                           neg_failure *failure)
+{
+    neg_refusal refusal = {GSS_S_FAILURE, 0, GSS_C_NO_OID, in};
+    neg_explain_refusal(p, &refusal, failure);
+    if (trial == NEG_TRIAL_GIVEN_UP)
+        failure->text =
+            apr_pstrcat(p, failure->text,
+                        ". The keytab has more keys than are tried for one ticket: for "
+                        "names that share a key of another name, give each its own entry",
+                        NULL);
+}
+
 static void accept_leg(apr_pool_t *p, const neg_leg_input *in, neg_leg *leg)
 {
     neg_context *context = in->context ? in->context : create_context(p, in->mech, in->is_spnego);
     accepted a = {0};
     gss_cred_id_t cred;
+    neg_trial trial;
 
     memset(leg, 0, sizeof(*leg));
     leg->state = NEG_LEG_FAILED;
     note_ap_req(context, in);
     leg->has_ap_req = context->has_ap_req;
-    cred = neg_worker_credential_for(in->worker, p, in->acceptor, in->ap_req, in->now);
+    cred = neg_worker_credential_for(in->worker, p, in->acceptor, in->ap_req, in->now, &trial);
+    if (trial != NEG_TRIAL_OPENED) {
+        refuse_keyless(p, in, trial, &leg->failure);
+        delete_context(context);
+        return;
+    }
     if (cred == GSS_C_NO_CREDENTIAL)
         cred = neg_worker_credential(in->worker, p, in->acceptor, &leg->failure);
     if (cred == GSS_C_NO_CREDENTIAL)

@@ -22,20 +22,13 @@
 #define REST apr_time_from_sec(2)
 
 typedef struct {
-    krb5_principal principal;
-    const char *name;
-    krb5_kvno kvno;
-    krb5_enctype enctype;
-} key_label;
-
-typedef struct {
     apr_pool_t *pool; /* of what follows; cleared when the file has changed */
     const char *path;
     struct stat file;
-    const char *memory;         /* MEMORY:name */
-    krb5_keytab keytab;         /* the same, open */
-    apr_array_header_t *labels; /* of key_label; NULL when nothing was read */
-    apr_hash_t *credentials;    /* neg_acceptor_key() -> gss_cred_id_t */
+    const char *memory;      /* MEMORY:name */
+    krb5_keytab keytab;      /* the same, open */
+    neg_keys *keys;          /* NULL when nothing was read */
+    apr_hash_t *credentials; /* neg_acceptor_key() -> gss_cred_id_t */
 } keyring;
 
 typedef struct {
@@ -61,35 +54,6 @@ static krb5_keytab open_in(apr_pool_t *p, krb5_context krb5, const char *name)
     return opened->keytab;
 }
 
-static int add_label(keyring *ring, krb5_context krb5, const krb5_keytab_entry *entry)
-{
-    key_label *label = apr_array_push(ring->labels);
-    krb5_principal principal;
-    if (krb5_copy_principal(krb5, entry->principal, &principal) != 0)
-        return -1;
-    label->principal = neg_principal_hold(ring->pool, krb5, principal);
-    label->name = neg_principal_text(ring->pool, krb5, principal);
-    label->kvno = entry->vno;
-    label->enctype = entry->key.enctype;
-    return 0;
-}
-
-static int copy_keys(keyring *ring, krb5_context krb5, krb5_keytab from, krb5_keytab to)
-{
-    krb5_keytab_entry entry;
-    krb5_kt_cursor cursor;
-    krb5_error_code code;
-    int failed = 0;
-    if (krb5_kt_start_seq_get(krb5, from, &cursor) != 0)
-        return -1;
-    while (!failed && (code = krb5_kt_next_entry(krb5, from, &entry, &cursor)) == 0) {
-        failed = krb5_kt_add_entry(krb5, to, &entry) != 0 || add_label(ring, krb5, &entry) != 0;
-        krb5_free_keytab_entry_contents(krb5, &entry);
-    }
-    krb5_kt_end_seq_get(krb5, from, &cursor);
-    return failed || code != KRB5_KT_END ? -1 : 0;
-}
-
 /* All or nothing. */
 static void read_keys(keyring *ring, krb5_context krb5)
 {
@@ -97,12 +61,10 @@ static void read_keys(keyring *ring, krb5_context krb5)
     krb5_keytab from, to;
     apr_pool_create(&scratch, ring->pool);
     ring->memory = apr_psprintf(ring->pool, "MEMORY:auth_negotiate-%pp", (void *)ring);
-    ring->labels = apr_array_make(ring->pool, 8, sizeof(key_label));
     ring->credentials = apr_hash_make(ring->pool);
     from = open_in(scratch, krb5, apr_pstrcat(scratch, "FILE:", ring->path, NULL));
     to = from ? open_in(ring->pool, krb5, ring->memory) : NULL;
-    if (!to || copy_keys(ring, krb5, from, to) != 0)
-        ring->labels = NULL;
+    ring->keys = to ? neg_keys_read(ring->pool, krb5, from, to) : NULL;
     ring->keytab = to;
     apr_pool_destroy(scratch);
 }
@@ -136,44 +98,17 @@ static int renew(keyring *ring, krb5_context krb5, apr_time_t now)
 {
     struct stat file;
     int there = stat(ring->path, &file) == 0;
-    if (there && ring->labels && same_file(&file, &ring->file))
+    if (there && ring->keys && same_file(&file, &ring->file))
         return 1;
-    ring->labels = NULL;
+    ring->keys = NULL;
     apr_pool_clear(ring->pool);
     if (!there || !S_ISREG(file.st_mode) || !is_at_rest(&file, now))
         return 0;
     ring->file = file;
     read_keys(ring, krb5);
-    if (ring->labels && (stat(ring->path, &file) != 0 || !same_file(&file, &ring->file)))
-        ring->labels = NULL;
-    return ring->labels != NULL;
-}
-
-/* As a host-based name without a host is matched: a service and a host, nothing more. */
-static int may_accept(krb5_const_principal principal, const char *acceptor)
-{
-    const krb5_data *service = krb5_princ_component(NULL, principal, 0);
-    if (strcmp(acceptor, "any") == 0)
-        return 1;
-    return principal->length == 2 && service->length == strlen(acceptor) &&
-           memcmp(service->data, acceptor, service->length) == 0;
-}
-
-/* Where two keys have one label the library must try both, which it does not for a name. */
-static const char *find_name(const keyring *ring, krb5_context krb5, const krb5_ticket *ticket,
-                             const char *acceptor)
-{
-    const key_label *found = NULL;
-    for (int i = 0; i < ring->labels->nelts; i++) {
-        const key_label *label = &APR_ARRAY_IDX(ring->labels, i, key_label);
-        if (label->kvno != ticket->enc_part.kvno || label->enctype != ticket->enc_part.enctype ||
-            !krb5_principal_compare(krb5, label->principal, ticket->server))
-            continue;
-        if (found)
-            return NULL;
-        found = label;
-    }
-    return found && may_accept(found->principal, acceptor) ? found->name : NULL;
+    if (ring->keys && (stat(ring->path, &file) != 0 || !same_file(&file, &ring->file)))
+        ring->keys = NULL;
+    return ring->keys != NULL;
 }
 
 static gss_cred_id_t credential_of(keyring *ring, apr_pool_t *p, const neg_acceptor *acceptor)
@@ -187,18 +122,22 @@ static gss_cred_id_t credential_of(keyring *ring, apr_pool_t *p, const neg_accep
     return cred;
 }
 
-static gss_cred_id_t credential_for(keyring *ring, apr_pool_t *p, krb5_context krb5,
-                                    const neg_acceptor *acceptor, neg_bytes ticket, apr_time_t now)
+/* Where two keys have one label the library must try both, which it does not for a name; and where
+ * the ticket names no key that is there, an alias may share the key of another name. */
+static gss_cred_id_t credential_for(keyring *ring, apr_pool_t *p, const neg_acceptor *acceptor,
+                                    const krb5_ticket *ticket, neg_trial *trial)
 {
-    krb5_data der = {0, (unsigned)ticket.len, (char *)ticket.data};
-    krb5_ticket *decoded;
     neg_acceptor named = *acceptor;
-    if (!renew(ring, krb5, now) || krb5_decode_ticket(&der, &decoded) != 0)
+    const neg_key *key;
+    *trial = NEG_TRIAL_OPENED;
+    if (neg_keys_labelled(ring->keys, ticket, &key) != 1 ||
+        !neg_key_may_accept(key->principal, acceptor->acceptor)) {
+        *trial = neg_keys_try(ring->keys, ticket, acceptor->acceptor, &key);
         return GSS_C_NO_CREDENTIAL;
-    named.acceptor = find_name(ring, krb5, decoded, acceptor->acceptor);
-    krb5_free_ticket(krb5, decoded);
+    }
+    named.acceptor = key->name;
     named.keytab = ring->memory;
-    return named.acceptor ? credential_of(ring, p, &named) : GSS_C_NO_CREDENTIAL;
+    return credential_of(ring, p, &named);
 }
 
 /* ---- All of a thread ---- */
@@ -232,22 +171,45 @@ static keyring *find_ring(neg_worker *worker, apr_pool_t *p, const char *keytab)
     return ring;
 }
 
+/* @return the keys as they are in the file now, or NULL */
+static keyring *current_ring(neg_worker *worker, apr_pool_t *p, const char *keytab, apr_time_t now)
+{
+    keyring *ring = find_ring(worker, p, keytab);
+    return ring && renew(ring, neg_worker_krb5(worker), now) ? ring : NULL;
+}
+
+const neg_keys *neg_worker_keylist(neg_worker *worker, apr_pool_t *p, const char *keytab,
+                                   apr_time_t now)
+{
+    const keyring *ring = current_ring(worker, p, keytab, now);
+    return ring ? ring->keys : NULL;
+}
+
 gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
                                         const neg_acceptor *acceptor, neg_bytes ap_req,
-                                        apr_time_t now)
+                                        apr_time_t now, neg_trial *trial)
 {
+    krb5_context krb5 = neg_worker_krb5(worker);
+    gss_cred_id_t cred;
     keyring *ring;
     neg_ap_req parsed;
+    krb5_ticket *ticket;
+    krb5_data der;
+    *trial = NEG_TRIAL_OPENED;
     if (acceptor->mechs != NEG_MECH_KRB5 || strchr(acceptor->acceptor, '@') ||
         neg_ap_req_parse(ap_req, &parsed) != NULL)
         return GSS_C_NO_CREDENTIAL;
-    if (!(ring = find_ring(worker, p, acceptor->keytab)))
+    der = (krb5_data){0, (unsigned)parsed.ticket.len, (char *)parsed.ticket.data};
+    if (!(ring = current_ring(worker, p, acceptor->keytab, now)) ||
+        krb5_decode_ticket(&der, &ticket) != 0)
         return GSS_C_NO_CREDENTIAL;
-    return credential_for(ring, p, neg_worker_krb5(worker), acceptor, parsed.ticket, now);
+    cred = credential_for(ring, p, acceptor, ticket, trial);
+    krb5_free_ticket(krb5, ticket);
+    return cred;
 }
 
 krb5_keytab neg_worker_keys(neg_worker *worker, apr_pool_t *p, const char *keytab, apr_time_t now)
 {
-    keyring *ring = find_ring(worker, p, keytab);
-    return ring && renew(ring, neg_worker_krb5(worker), now) ? ring->keytab : NULL;
+    const keyring *ring = current_ring(worker, p, keytab, now);
+    return ring ? ring->keytab : NULL;
 }

@@ -8,6 +8,7 @@
 #include <apr_hash.h>
 
 #include "gss.h"
+#include "keys.h"
 
 /** A thread's, one for each file; emptied when p ends. */
 typedef struct neg_keyrings neg_keyrings;
@@ -18,10 +19,17 @@ neg_keyrings *neg_keyrings_create(apr_pool_t *p);
  * rest that has it and the acceptor takes it; else GSS_C_NO_CREDENTIAL: ask
  * neg_worker_credential().  It stays the worker's until the file has changed, which is looked for
  * at each call.
+ * @param trial whether to ask is of any use: a key that opens the ticket, or nothing, is known
+ *              where it is NEG_TRIAL_OPENED
  */
 gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
                                         const neg_acceptor *acceptor, neg_bytes ap_req,
-                                        apr_time_t now);
+                                        apr_time_t now, neg_trial *trial);
+
+/** The keys of a keytab, as long as they are what its file has; else NULL.
+ * @param keytab as of a neg_acceptor */
+const neg_keys *neg_worker_keylist(neg_worker *worker, apr_pool_t *p, const char *keytab,
+                                   apr_time_t now);
 
 /**
  * All keys of a keytab that is a file at rest, in memory; else NULL.  It stays the worker's; use it

@@ -14,8 +14,8 @@ static const char *enctype_name(apr_pool_t *p, krb5_enctype enctype)
     return apr_pstrdup(p, name);
 }
 
-static krb5_error_code add_entry(apr_pool_t *p, krb5_context krb5, krb5_keytab_entry *from,
-                                 apr_array_header_t *entries)
+krb5_error_code neg_keytab_add_entry(apr_pool_t *p, krb5_context krb5,
+                                     const krb5_keytab_entry *from, apr_array_header_t *entries)
 {
     char *principal;
     krb5_error_code code = krb5_unparse_name(krb5, from->principal, &principal);
@@ -39,7 +39,7 @@ static krb5_error_code read_entries(apr_pool_t *p, krb5_context krb5, krb5_keyta
     if (code != 0)
         return code;
     while ((code = krb5_kt_next_entry(krb5, keytab, &entry, &cursor)) == 0) {
-        code = add_entry(p, krb5, &entry, entries);
+        code = neg_keytab_add_entry(p, krb5, &entry, entries);
         krb5_free_keytab_entry_contents(krb5, &entry);
         if (code != 0)
             break;
@@ -60,6 +60,26 @@ const char *neg_keytab_list(apr_pool_t *p, krb5_context krb5, const char *name,
     code = read_entries(p, krb5, keytab, *entries);
     krb5_kt_close(krb5, keytab);
     return code == 0 ? NULL : neg_status_krb5_text(p, krb5, code);
+}
+
+const char *neg_keytab_explain(apr_pool_t *p, const char *keytab, const char *why)
+{
+    return apr_psprintf(p,
+                        "the keytab %s cannot be used: %s. Write AuthNegotiateKeytab, best in one "
+                        "line for the whole server, with a file that the server's user can read, "
+                        "mode 640 (MIT: kadmin ktadd; AD: ktpass); httpd -t tries it as that user",
+                        keytab, why);
+}
+
+int neg_keytab_decrypt(krb5_context krb5, const char *name, krb5_ticket *ticket)
+{
+    krb5_keytab keytab;
+    int failed;
+    if (krb5_kt_resolve(krb5, name, &keytab) != 0)
+        return -1;
+    failed = krb5_server_decrypt_ticket_keytab(krb5, keytab, ticket) != 0 ? -1 : 0;
+    krb5_kt_close(krb5, keytab);
+    return failed;
 }
 
 const char *neg_keytab_default_name(apr_pool_t *p, krb5_context krb5)
@@ -94,25 +114,23 @@ int neg_keytab_serves(const char *principal, const char *acceptor)
     return strncasecmp(principal, host, strlen(host)) == 0 && principal[strlen(host)] == '@';
 }
 
-static int is_listed_before(const neg_keytab_entry *entries, int i)
-{
-    for (int j = 0; j < i; j++)
-        if (strcmp(entries[j].principal, entries[i].principal) == 0)
-            return 1;
-    return 0;
-}
-
+/* Each principal has several keys, mostly one behind another; a keytab may have thousands. */
 const char *neg_keytab_principals(apr_pool_t *p, const apr_array_header_t *entries, int most)
 {
-    const neg_keytab_entry *entry = (const neg_keytab_entry *)entries->elts;
+    const char **shown = apr_palloc(p, (apr_size_t)(most + 1) * sizeof(*shown));
     const char *text = "";
-    int shown = 0;
+    int count = 0;
     for (int i = 0; i < entries->nelts; i++) {
-        if (is_listed_before(entry, i))
+        const char *principal = APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal;
+        int before = 0;
+        while (before < count && strcmp(shown[before], principal) != 0)
+            before++;
+        if (before < count)
             continue;
-        if (shown++ == most)
+        if (count == most)
             return apr_pstrcat(p, text, ", ...", NULL);
-        text = apr_pstrcat(p, text, *text ? ", " : "", entry[i].principal, NULL);
+        shown[count++] = principal;
+        text = apr_pstrcat(p, text, *text ? ", " : "", principal, NULL);
     }
     return *text ? text : "nobody";
 }

@@ -51,7 +51,7 @@ static int open_keytab(apr_pool_t *p, krb5_context krb5, const neg_self *self, e
     if (!code)
         return 0;
     failure->cause = NEG_CAUSE_KEYTAB;
-    failure->text = neg_explain_keytab(p, name, neg_status_krb5_text(p, krb5, code));
+    failure->text = neg_keytab_explain(p, name, neg_status_krb5_text(p, krb5, code));
     return -1;
 }
 

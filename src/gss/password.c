@@ -136,7 +136,7 @@ static int find_service(check *c)
     const char *principal;
     const char *why = neg_keytab_list(c->p, c->krb5, keytab, &entries);
     if (why)
-        return fail(c, NEG_CAUSE_KEYTAB, neg_explain_keytab(c->p, keytab, why));
+        return fail(c, NEG_CAUSE_KEYTAB, neg_keytab_explain(c->p, keytab, why));
     if (!(principal = best_principal(c, entries)))
         return fail(c, acceptor->by_request ? NEG_CAUSE_NO_KEY : NEG_CAUSE_KEYTAB,
                     apr_psprintf(c->p,

@@ -255,6 +255,19 @@ static void another_version_is_refused(void **state)
     refuses(record);
 }
 
+/* They are looked for as they are in order: whoever is out of it would seem not to be there. */
+static void attributes_out_of_order_are_refused(void **state)
+{
+    neg_identity identity = whole();
+    neg_attribute *both = (neg_attribute *)identity.attributes->elts, first = both[0];
+
+    (void)state;
+    both[0] = both[1];
+    refuses(written(&identity));
+    both[1] = first;
+    refuses(written(&identity));
+}
+
 /* What is read is written the same: there is one form of a session. */
 static void is_canonical(neg_bytes mutated)
 {
@@ -321,6 +334,7 @@ int main(void)
         TEST(a_member_that_all_have_must_be_there),
         TEST(every_prefix_is_refused),
         TEST(another_version_is_refused),
+        TEST(attributes_out_of_order_are_refused),
         TEST(every_mutation_is_refused_or_canonical),
         TEST(a_session_that_is_too_long_is_refused),
         TEST(groups_of_a_domain_are_short),
