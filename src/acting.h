@@ -21,8 +21,9 @@ void neg_s4u_init_child(server_rec *servers);
 /** Gets a->delegated for a fresh identity, which then ends with it.
  * @return NEG_GRANTED, without a credential where that is optional, or NEG_REFUSED */
 neg_outcome neg_s4u_delegate(neg_attempt *a);
-/** The same for a user of another module's. */
-neg_outcome neg_s4u_impersonate(neg_attempt *a, const char *principal);
+/** The same for a user of another module's.
+ * @param principal of the user; then as the KDC spells it */
+neg_outcome neg_s4u_impersonate(neg_attempt *a, const char **principal);
 
 /* ---- ownplace.c ---- */
 

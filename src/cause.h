@@ -51,6 +51,7 @@ typedef enum {
     X(GROUPS, "groups", POLICY)                                                                    \
     X(POLICY, "policy", POLICY)                                                                    \
     X(NOT_DELEGATED, "not-delegated", POLICY)                                                      \
+    X(DELEGATED_NAME, "delegated-name", POLICY)                                                    \
     X(NO_EVIDENCE, "no-evidence", POLICY)                                                          \
     X(NOT_FORWARDABLE, "not-forwardable", POLICY)                                                  \
     X(SENSITIVE, "sensitive", POLICY)                                                              \

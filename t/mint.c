@@ -8,6 +8,7 @@
  *                     UPN_DNS_INFO; without any the ticket has no PAC
  *   pac-client=name   the PAC is made for this principal; otherwise the ticket's client
  *   sign=random       the PAC's checksums are made with another key than the service's
+ *   outer=name        the ticket's name, which is not encrypted, is this one and not the service's
  *   damage=offset     the PAC's byte there, counted from its end when negative, is changed after
  *                     signing
  */
@@ -59,6 +60,7 @@ static krb5_data read_file(const char *path)
 typedef struct {
     krb5_pac pac; /* NULL: none */
     const char *client;
+    const char *outer; /* NULL: as it is */
     int sign_with_random;
     long damage;
     int damaged;
@@ -74,6 +76,8 @@ static void read_wishes(char **words, wishes *w)
         *value++ = '\0';
         if (strcmp(*words, "pac-client") == 0) {
             w->client = value;
+        } else if (strcmp(*words, "outer") == 0) {
+            w->outer = value;
         } else if (strcmp(*words, "sign") == 0) {
             w->sign_with_random = 1;
         } else if (strcmp(*words, "damage") == 0) {
@@ -169,6 +173,8 @@ int main(int argc, char **argv)
     check(krb5_c_make_random_key(krb5, entry.key.enctype, &session), "a session key");
     fill(&part, parse(argv[3]), &session);
     part.authorization_data = sign_pac(&w, part.times.authtime, &entry.key);
+    if (w.outer)
+        ticket.server = parse(w.outer);
     check(krb5_encrypt_tkt_part(krb5, &entry.key, &ticket), "the ticket");
     ticket.enc_part.kvno = entry.vno;
     check(encode_krb5_ticket(&ticket, &bytes), "the ticket");

@@ -101,7 +101,7 @@ put("$dir/theirs/page.txt", 'a page');
 put("$dir/pages/parts.shtml", map { qq{$_:<!--#include virtual="/pages/$_/env.pl" -->\n} } qw(here off open here));
 {
     chomp(my $hash = run([ qw(openssl passwd -apr1 x) ])->{output});
-    put("$dir/users", map { "$_:$hash\n" } 'alice', 'bob', 'sally', 'nobody-there', 'alice@AD.EXAMPLE.TEST', 'alice@OTHER.TEST', 'alice/admin',
+    put("$dir/users", map { "$_:$hash\n" } 'alice', 'ALICE', 'bob', 'sally', 'nobody-there', 'alice@AD.EXAMPLE.TEST', 'alice@OTHER.TEST', 'alice/admin',
         'AD\\alice', 'alice@', ' alice');
 }
 
@@ -305,6 +305,8 @@ acts_as('AuthNegotiateBasicProvider file', basic('alice', "/file_on/$hop"), 'ali
 is basic('alice', '/basic/hop.pl', 'wrong')->{status}, 401, 'who is not authenticated is not impersonated';
 refused('a user whom the directory does not know', basic('nobody-there', '/basic/hop.pl'), 403, 'no-account', qr/knows no such user/);
 refused('a sensitive user', basic('sally', '/basic/hop.pl'), 403, 'sensitive', qr/sensitive/);
+is basic('ALICE', "/basic/$hop")->{status}, 200, 'a user in capitals';
+is basic('ALICE', '/basic_behind/env.pl')->{REMOTE_USER}, 'ALICE@AD.EXAMPLE.TEST', '... at the backend';
 refused('a name of another realm', basic('alice@OTHER.TEST', '/basic/hop.pl'), 403, 'name', qr/realm/);
 refused('a name with a slash', basic('alice/admin', '/basic/hop.pl'), 403, 'name', qr/backslash/);
 refused('a name with a backslash', basic('AD\\alice', '/basic/hop.pl'), 403, 'name', qr/backslash/);

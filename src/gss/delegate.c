@@ -8,11 +8,13 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <apr_escape.h>
 #include <apr_file_info.h>
 #include <apr_file_io.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <gssapi/gssapi_ext.h>
+#include <gssapi/gssapi_krb5.h>
 
 #include "gss.h"
 
@@ -162,6 +164,65 @@ int neg_ccaches_sweep(apr_pool_t *p, const char *directory)
             removed++;
     apr_dir_close(dir);
     return removed;
+}
+
+/* ---- Whose it is ---- */
+
+static apr_status_t release_name(void *name)
+{
+    OM_uint32 minor;
+    gss_name_t handle = name;
+    gss_release_name(&minor, &handle);
+    return APR_SUCCESS;
+}
+
+static OM_uint32 name_of(apr_pool_t *p, OM_uint32 *minor, gss_cred_id_t cred, gss_name_t *name)
+{
+    OM_uint32 major = gss_inquire_cred(minor, cred, name, NULL, NULL, NULL);
+    if (!GSS_ERROR(major) && *name != GSS_C_NO_NAME)
+        apr_pool_cleanup_register(p, *name, release_name, apr_pool_cleanup_null);
+    return major;
+}
+
+static OM_uint32 import(apr_pool_t *p, OM_uint32 *minor, const char *principal, gss_name_t *name)
+{
+    gss_buffer_desc text = {strlen(principal), (void *)principal};
+    OM_uint32 major = gss_import_name(minor, &text, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, name);
+    if (!GSS_ERROR(major))
+        apr_pool_cleanup_register(p, *name, release_name, apr_pool_cleanup_null);
+    return major;
+}
+
+static const char *display(apr_pool_t *p, gss_name_t name)
+{
+    gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
+    OM_uint32 ignored, minor;
+    const char *shown = "a name that cannot be shown";
+    if (!GSS_ERROR(gss_display_name(&minor, name, &text, NULL)))
+        shown = apr_pescape_echo(p, apr_pstrmemdup(p, text.value, text.length), 0);
+    gss_release_buffer(&ignored, &text);
+    return shown;
+}
+
+/*
+ * Exactly, as Kerberos compares names (RFC 4120 section 6.2).  The KDC takes the client's name into
+ * each ticket that it gives for a ticket-granting ticket, the one for us and the forwarded one
+ * alike, however the user has typed it: so two spellings come from two logins.
+ */
+const char *neg_delegated_check(apr_pool_t *p, gss_cred_id_t delegated, const char *principal)
+{
+    gss_name_t own, wanted;
+    int equal = 0;
+    OM_uint32 minor = 0, major = name_of(p, &minor, delegated, &own);
+    if (GSS_ERROR(major) || own == GSS_C_NO_NAME)
+        return apr_psprintf(p, "delegates a ticket without a name (GSSAPI says: %s)",
+                            neg_status_text(p, major, minor, &neg_oid_krb5));
+    major = import(p, &minor, principal, &wanted);
+    if (!GSS_ERROR(major))
+        major = gss_compare_name(&minor, own, wanted, &equal);
+    if (!GSS_ERROR(major) && equal)
+        return NULL;
+    return apr_psprintf(p, "delegates a ticket that says it is of %s", display(p, own));
 }
 
 /* ---- Storing ---- */

@@ -201,6 +201,14 @@ neg_ccaches *neg_ccaches_create(apr_pool_t *pchild);
  */
 int neg_ccaches_sweep(apr_pool_t *p, const char *directory);
 
+/**
+ * Whether a credential is in a client's own name.  A client writes the name of what it delegates
+ * itself (RFC 4120 section 5.8.1), and programs believe it.
+ * @param principal whose it has to be, as GSSAPI displays it
+ * @return NULL, or a sentence in p that goes on after that name
+ */
+const char *neg_delegated_check(apr_pool_t *p, gss_cred_id_t delegated, const char *principal);
+
 typedef struct {
     neg_ccaches *all;
     const char *directory;
@@ -331,6 +339,22 @@ const char *neg_keytab_list(apr_pool_t *p, krb5_context krb5, const char *name,
 /** TYPE:residual of krb5's default keytab, in p. */
 const char *neg_keytab_default_name(apr_pool_t *p, krb5_context krb5);
 
+/** The sentence for a keytab that cannot be read while the server runs, in p. */
+const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why);
+
+/** The name of an encryption type, in p. */
+const char *neg_keytab_enctype(apr_pool_t *p, int enctype);
+
+/**
+ * Whose key opens a ticket: of the principal that the ticket names, if one of that does, else of
+ * any.  The key says which service a ticket was made for; the name beside it is not encrypted.
+ * @param name    TYPE:residual
+ * @param outer   the name in the ticket, as neg_keytab_entry has it
+ * @return the principal, in p; NULL: none of the keytab's keys opens it
+ */
+const char *neg_keytab_opener(apr_pool_t *p, krb5_context krb5, const char *name,
+                              const krb5_ticket *ticket, const char *outer);
+
 /** The path of a FILE keytab's TYPE:residual; NULL for other types. */
 const char *neg_keytab_path(const char *name);
 
@@ -373,9 +397,6 @@ typedef struct {
 
 /** Finds the cause of a failed accept and writes the sentence into p. */
 void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure *failure);
-
-/** The sentence for a keytab that cannot be read while the server runs, in p. */
-const char *neg_explain_keytab(apr_pool_t *p, const char *keytab, const char *why);
 
 int neg_same_oid(gss_OID a, gss_OID b);
 extern gss_OID_desc neg_oid_krb5;
