@@ -115,6 +115,12 @@ int neg_context_legs(const neg_context *context);
  */
 int neg_context_expects(const neg_context *context, unsigned mech, int is_spnego);
 
+/* ---- plugins.c ---- */
+
+/** Has GSSAPI load its plugins.  @return whether one of them takes krb5's calls; p is for a moment
+ */
+int neg_plugins_interposed(apr_pool_t *p);
+
 /* ---- ntlm.c: the mechanism of gss-ntlmssp ---- */
 
 /** Whether GSSAPI has it on this machine. */
@@ -373,8 +379,7 @@ const char *neg_status_text(apr_pool_t *p, OM_uint32 major, OM_uint32 minor, gss
 const char *neg_status_krb5_text(apr_pool_t *p, krb5_context krb5, krb5_error_code code);
 /** What krb5 says of the KDC itself, whatever that was asked for.
  * @return 0, or -1 when it is about something else */
-int neg_explain_kdc(apr_pool_t *p, krb5_context krb5, krb5_error_code code,
-                         neg_failure *failure);
+int neg_explain_kdc(apr_pool_t *p, krb5_context krb5, krb5_error_code code, neg_failure *failure);
 
 /** The minor status alone; "" when there is none. */
 const char *neg_status_minor_text(apr_pool_t *p, OM_uint32 minor, gss_OID mech);

@@ -174,20 +174,23 @@ static const char *find_name(const keyring *ring, krb5_context krb5, const krb5_
     return found && may_accept(found->principal, acceptor) ? found->name : NULL;
 }
 
-static gss_cred_id_t credential_of(keyring *ring, apr_pool_t *p, const neg_acceptor *acceptor)
+static gss_cred_id_t credential_of(keyring *ring, neg_worker *worker, apr_pool_t *p,
+                                   const neg_acceptor *acceptor)
 {
     const char *key = neg_acceptor_key(p, acceptor);
     gss_cred_id_t cred = apr_hash_get(ring->credentials, key, APR_HASH_KEY_STRING);
     if (!cred && (cred = neg_acceptor_acquire_principal(acceptor)) != GSS_C_NO_CREDENTIAL) {
         apr_pool_cleanup_register(ring->pool, cred, neg_release_credential, apr_pool_cleanup_null);
         apr_hash_set(ring->credentials, apr_pstrdup(ring->pool, key), APR_HASH_KEY_STRING, cred);
+        neg_worker_look_at_plugins(worker);
     }
     return cred;
 }
 
-static gss_cred_id_t credential_for(keyring *ring, apr_pool_t *p, krb5_context krb5,
+static gss_cred_id_t credential_for(keyring *ring, neg_worker *worker, apr_pool_t *p,
                                     const neg_acceptor *acceptor, neg_bytes ticket, apr_time_t now)
 {
+    krb5_context krb5 = neg_worker_krb5(worker);
     krb5_data der = {0, (unsigned)ticket.len, (char *)ticket.data};
     krb5_ticket *decoded;
     neg_acceptor named = *acceptor;
@@ -196,7 +199,7 @@ static gss_cred_id_t credential_for(keyring *ring, apr_pool_t *p, krb5_context k
     named.acceptor = find_name(ring, krb5, decoded, acceptor->acceptor);
     krb5_free_ticket(krb5, decoded);
     named.keytab = ring->memory;
-    return named.acceptor ? credential_of(ring, p, &named) : GSS_C_NO_CREDENTIAL;
+    return named.acceptor ? credential_of(ring, worker, p, &named) : GSS_C_NO_CREDENTIAL;
 }
 
 /* ---- All of a thread ---- */
@@ -241,5 +244,28 @@ gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
         return GSS_C_NO_CREDENTIAL;
     if (!(ring = find_ring(worker, p, acceptor->keytab)))
         return GSS_C_NO_CREDENTIAL;
-    return credential_for(ring, p, neg_worker_krb5(worker), acceptor, parsed.ticket, now);
+    return credential_for(ring, worker, p, acceptor, parsed.ticket, now);
+}
+
+static int is_listed(neg_worker *worker, apr_pool_t *p, const char *keytab, const char *principal)
+{
+    apr_array_header_t *entries;
+    if (neg_keytab_list(p, neg_worker_krb5(worker), keytab, &entries) != NULL)
+        return 0;
+    for (int i = 0; i < entries->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal, principal) == 0)
+            return 1;
+    return 0;
+}
+
+int neg_worker_has_key_of(neg_worker *worker, apr_pool_t *p, const char *keytab,
+                          const char *principal, apr_time_t now)
+{
+    keyring *ring = find_ring(worker, p, keytab);
+    if (!ring || !renew(ring, neg_worker_krb5(worker), now))
+        return is_listed(worker, p, keytab, principal);
+    for (int i = 0; i < ring->labels->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(ring->labels, i, key_label).name, principal) == 0)
+            return 1;
+    return 0;
 }
