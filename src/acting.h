@@ -29,6 +29,8 @@ neg_outcome neg_s4u_impersonate(neg_attempt *a, const char **principal);
 
 /** post_config hook: a directory for our own tickets, if any are needed. */
 int neg_ownplace_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers);
+/** monitor hook, each few seconds in the parent: makes it anew when somebody has removed it. */
+int neg_ownplace_monitor(apr_pool_t *p, server_rec *s);
 
 /* ---- impersonate.c: users whom another module has authenticated ---- */
 

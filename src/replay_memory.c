@@ -4,10 +4,10 @@
  *
  * It knows what krb5's own would know of the tokens of this httpd, and for as long: it is a file so
  * that neither a graceful restart nor a stop and start makes it forget.  Nothing else knows what
- * was used while it was in use, so it is never exchanged for another one in an httpd that runs.  While it has no room, and
- * until all that found none have expired, krb5's own is asked, too; so it is when the table comes
- * into use, for what another configuration has seen; and for the second and later legs of an
- * exchange, of which there are few.
+ * was used while it was in use, so it is never exchanged for another one in an httpd that runs.
+ * While it has no room, and until all that found none have expired, krb5's own is asked, too; so it
+ * is when the table comes into use, for what another configuration has seen; and for the second and
+ * later legs of an exchange, of which there are few.
  */
 
 #include <fcntl.h>
@@ -22,6 +22,7 @@
 #include <apr_strings.h>
 #include <http_core.h>
 
+#include "living.h"
 #include "negotiate.h"
 
 #define FILE_NAME         "auth-negotiate-replay"
@@ -113,13 +114,6 @@ static apr_status_t map(apr_pool_t *p, int fd, apr_size_t *size, void **memory)
 
 /* ---- For the next start ---- */
 
-static int is_at(int fd, const char *path)
-{
-    struct stat there, ours;
-    return stat(path, &there) == 0 && fstat(fd, &ours) == 0 && there.st_dev == ours.st_dev &&
-           there.st_ino == ours.st_ino;
-}
-
 /* Whole, or not at all; never in the place of another table, which may be another httpd's. */
 static int copy_to(int fd, const char *path)
 {
@@ -145,7 +139,7 @@ static apr_status_t leave_table(void *data)
 {
     const retained *kept = data;
     if (kept->pid == getpid() && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_DESTROY_CONFIG &&
-        !is_at(kept->fd, kept->path))
+        !neg_living_is_at(kept->fd, kept->path))
         copy_to(kept->fd, kept->path);
     return APR_SUCCESS;
 }
@@ -153,8 +147,8 @@ static apr_status_t leave_table(void *data)
 /* A second name for the file is the surest; it needs the first one, and the same file system. */
 static int gets_name(const retained *kept, const char *path)
 {
-    return is_at(kept->fd, path) ||
-           (kept->path && is_at(kept->fd, kept->path) && link(kept->path, path) == 0);
+    return neg_living_is_at(kept->fd, path) ||
+           (kept->path && neg_living_is_at(kept->fd, kept->path) && link(kept->path, path) == 0);
 }
 
 static void move(retained *kept, server_rec *s, const char *path)

@@ -174,14 +174,17 @@ ProxyPass /basic_behind http://127.0.0.1:\@port\@/backend
 </Directory>
 $locations
 CONF
-my ($left, $living) = map { $server->dir . "/negotiate-tickets.$_" } 99_999_999, $$;
+my ($left, $living) = map { $server->dir . "/negotiate-tickets.$_" } "$$.left", 'living';
 for ($left, $living) { mkdir $_; put("$_/ticket", 'x') }
+sysopen my $lock, $living, 0 or die "$living: $!";
+flock $lock, 2 or die "$living: $!";
 put("$dir/other", 'x');
 symlink $dir, "${left}9";
 $server->start;
 ok !-e $left, 'what a killed httpd has left is removed';
 ok -e "$living/ticket", '... not what another one uses';
 ok -e "$dir/other", '... nor where a link leads';
+close $lock;
 unlink "$living/ticket", "${left}9";
 rmdir $living;
 
