@@ -10,7 +10,7 @@ use NegTest::Pac 'mint';
 use NegTest::Process 'run_ok';
 use NegTest::Stage;
 
-plan tests => 44;
+plan tests => 47;
 
 my $realm   = 'EXAMPLE.TEST';
 my $dir     = stage_dir() . '/service';
@@ -33,6 +33,9 @@ my $server = server(conf => join '', map { "$_\n" } 'PassEnv KRB5_CONFIG', 'Scri
     $section->('/memory', 'AuthNegotiateProxyService HTTP@localhost'),
     $section->('/optional', 'AuthNegotiateProxyService HTTP@localhost optional'),
     $section->('/none'),
+    $section->('/withdrawn', "AuthNegotiateDelegate FILE:$tickets", 'ErrorDocument 403 /none/env.pl'),
+    'SetEnvIf X-Say (.+) NEGOTIATE_SID=$1 NEGOTIATE_GROUPS=$1 NEGOTIATE_REALM=$1 INDICATOR=$1',
+    $section->('/shown', 'AuthNegotiateAttribute INDICATOR auth-indicators'),
     $section->('/any',  'AuthNegotiateAcceptor any'),
     $section->('/http', 'AuthNegotiateAcceptor HTTP@localhost'))->start;
 
@@ -69,6 +72,21 @@ for my $path (qw(/file /kept)) {
     if ($path eq '/kept') {
         like run([ 'klist', '-c', $r->env->{KRB5CCNAME} ])->{output}, qr/^Default principal: bob\@EXAMPLE\.TEST$/m, '... which says that it is bob\'s';
     }
+}
+
+# What the token has proven is withdrawn with it: the error page is of another location.
+{
+    my $r = connection()->get('/withdrawn/env.pl', Authorization => forward('bob', "alice\@$realm"));
+    is $r->status, 403, 'an error page of a location that would let bob in: 403';
+    unlike $r->body, qr/^REMOTE_USER=/m, '... and does not know him';
+}
+
+# --- what others have set -----------------------------------------------------------
+
+{
+    my $r = connection()->get('/shown/env.pl', Authorization => initiator('alice')->authorization, 'X-Say' => 'S-1-5-21-1-2-3-500');
+    is_deeply [ @{ $r->env }{qw(REMOTE_USER NEGOTIATE_REALM NEGOTIATE_SID NEGOTIATE_GROUPS INDICATOR)} ], [ "alice\@$realm", $realm, undef, undef, undef ],
+      'variables of which the ticket has nothing are taken away, whoever has set them';
 }
 
 # --- a ticket whose outer name is another than that of its key -------------------
