@@ -33,6 +33,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <mpm_common.h>
 
 #include "acting.h"
 #include "backend.h"
@@ -158,6 +159,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_status(neg_slots_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_session_open, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(neg_ownplace_open, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(neg_ownplace_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_read_request(neg_session_hide_cookies, after_proxy, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_test_config(neg_dump, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);

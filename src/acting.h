@@ -38,13 +38,16 @@ void neg_s4u_init_child(server_rec *servers);
 /** Gets a->delegated for a fresh identity, which then ends with it.
  * @return NEG_GRANTED, without a credential where that is optional, or NEG_REFUSED */
 neg_outcome neg_s4u_delegate(neg_attempt *a);
-/** The same for a user of another module's. */
-neg_outcome neg_s4u_impersonate(neg_attempt *a, const char *principal);
+/** The same for a user of another module's.
+ * @param principal of the user; then as the KDC spells it */
+neg_outcome neg_s4u_impersonate(neg_attempt *a, const char **principal);
 
 /* ---- ownplace.c ---- */
 
 /** post_config hook: a directory for our own tickets, if any are needed. */
 int neg_ownplace_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers);
+/** monitor hook, each few seconds in the parent: makes it anew when somebody has removed it. */
+int neg_ownplace_monitor(apr_pool_t *p, server_rec *s);
 
 /* ---- impersonate.c: users whom another module has authenticated ---- */
 

@@ -2,8 +2,10 @@
  * Sections that are open or dead: what httpd accepts and nobody has meant.  They are told by lines
  * that are httpd's own, so its tree of all lines is read.  Only warnings come of it, and none where
  * a line that this cannot see (a .htaccess, a section that is found by its files) may mend it.
+ * And what httpd's environment puts before Kerberos.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -172,6 +174,35 @@ static void check_mark(reading *in, const mark *m)
         check_ours(in, m);
 }
 
+/* ---- The environment ---- */
+
+static int negotiates(const reading *in)
+{
+    for (int i = 0; i < in->marks->nelts; i++)
+        if (APR_ARRAY_IDX(in->marks, i, mark).kind == LINE_NEGOTIATE)
+            return 1;
+    return 0;
+}
+
+/* gssproxy's plugin is idle without the variable, and by LOCAL_ONLY leaves everything to krb5. */
+static void check_gssproxy(reading *in)
+{
+    const char *behavior = getenv("GSSPROXY_BEHAVIOR");
+    neg_finding *found;
+    if (!getenv("GSS_USE_PROXY") || (behavior && strcmp(behavior, "LOCAL_ONLY") == 0) ||
+        !negotiates(in) || !neg_plugins_interposed(in->pool))
+        return;
+    found = apr_array_push(in->findings);
+    found->where = "GSS_USE_PROXY in httpd's environment";
+    found->sentence =
+        "gssproxy stands before Kerberos, and its keys open the clients' tickets. Tokens for "
+        "services that AuthNegotiateKeytab and AuthNegotiateAcceptor do not have are refused; "
+        "through it AuthNegotiateBasicProvider kerberos, AuthNegotiateDelegate, "
+        "AuthNegotiateProxyService, AuthNegotiateS4U2Proxy, Require auth-indicator, "
+        "name-attribute and pac-group do not work. Set GSSPROXY_BEHAVIOR=LOCAL_ONLY in httpd's "
+        "environment, or take GSS_USE_PROXY out of it";
+}
+
 const apr_array_header_t *neg_advice_find(apr_pool_t *p)
 {
     reading in = {.pool = p};
@@ -181,5 +212,6 @@ const apr_array_header_t *neg_advice_find(apr_pool_t *p)
     for (int i = 0; i < in.marks->nelts; i++)
         check_mark(&in, &APR_ARRAY_IDX(in.marks, i, mark));
     neg_openpage_find(p, in.findings);
+    check_gssproxy(&in);
     return in.findings;
 }

@@ -270,11 +270,24 @@ static const char *store(const neg_attempt *a, apr_pool_t *owner, gss_cred_id_t 
                      : "this process has no memory for it";
 }
 
-neg_outcome neg_attempt_store(neg_attempt *a, apr_pool_t *owner, gss_cred_id_t cred,
-                              const char *principal, const char **ccache)
+static neg_outcome refuse_foreign(neg_attempt *a, const char *principal, const char *why)
+{
+    return neg_attempt_refuse(
+        a, NEG_CAUSE_DELEGATED_NAME,
+        apr_psprintf(neg_attempt_pool(a),
+                     "%s %s. Who has logged in under two spellings of one name logs in once "
+                     "(kdestroy, kinit); otherwise somebody tries to pass for another",
+                     principal, why));
+}
+
+neg_outcome neg_attempt_store(neg_attempt *a, apr_pool_t *owner, const char **ccache)
 {
     apr_pool_t *p = neg_attempt_pool(a);
-    const char *why = store(a, owner, cred, ccache);
+    const char *principal = a->delegated_of ? a->delegated_of : a->identity->principal;
+    const char *why = neg_delegated_check(p, a->delegated, principal);
+    if (why)
+        return refuse_foreign(a, principal, why);
+    why = store(a, owner, a->delegated, ccache);
     if (why)
         return neg_attempt_refuse(a, NEG_CAUSE_DELEGATION,
                                   apr_psprintf(p,
@@ -290,7 +303,7 @@ static neg_outcome store_delegated(neg_attempt *a, apr_pool_t *owner)
     apr_pool_t *p = neg_attempt_pool(a);
     neg_identity *identity;
     const char *ccache;
-    if (neg_attempt_store(a, owner, a->delegated, a->identity->principal, &ccache) == NEG_REFUSED)
+    if (neg_attempt_store(a, owner, &ccache) == NEG_REFUSED)
         return NEG_REFUSED;
     identity = neg_identity_dup(p, a->identity);
     identity->ccache = apr_pstrdup(p, ccache);

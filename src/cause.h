@@ -54,6 +54,7 @@ typedef enum {
     X(SESSION_LIMIT, "session-limit", POLICY)                                                      \
     X(TWO_SESSIONS, "two-sessions", POLICY)                                                        \
     X(NOT_DELEGATED, "not-delegated", POLICY)                                                      \
+    X(DELEGATED_NAME, "delegated-name", POLICY)                                                    \
     X(NO_EVIDENCE, "no-evidence", POLICY)                                                          \
     X(NOT_FORWARDABLE, "not-forwardable", POLICY)                                                  \
     X(SENSITIVE, "sensitive", POLICY)                                                              \

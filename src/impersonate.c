@@ -182,10 +182,9 @@ static neg_outcome impersonate(neg_attempt *a, const char *key, const neg_impers
     const char *principal;
     if (neg_negotiate_find_acceptor(a) == NEG_REFUSED ||
         find_principal(a, &principal) == NEG_REFUSED ||
-        neg_s4u_impersonate(a, principal) == NEG_REFUSED)
+        neg_s4u_impersonate(a, &principal) == NEG_REFUSED)
         return NEG_REFUSED;
-    if (a->delegated != GSS_C_NO_CREDENTIAL &&
-        neg_attempt_store(a, p, a->delegated, principal, &one->ccache) == NEG_REFUSED)
+    if (a->delegated != GSS_C_NO_CREDENTIAL && neg_attempt_store(a, p, &one->ccache) == NEG_REFUSED)
         return NEG_REFUSED;
     one->key = apr_pstrdup(p, key);
     one->principal = apr_pstrdup(p, principal);

@@ -89,6 +89,7 @@ typedef struct {
     int kept;                     /**< and the connection keeps it */
     int ahead;                    /**< which a subrequest has used before it: a look ahead */
     gss_cred_id_t delegated;      /**< with a fresh identity, until it is stored */
+    const char *delegated_of;     /**< whose that has to be; NULL: the identity's */
     neg_bytes ap_req;             /**< with a fresh identity, where it is needed: see s4u.c */
     neg_failure failure;          /**< why r is refused */
     neg_reasons *denied;          /**< what rules of ours have said; NULL: no rules are being asked,
@@ -141,12 +142,12 @@ neg_attempt *neg_attempt_above(const neg_attempt *a);
 /** What r and all that it is part of share. */
 neg_exchange *neg_attempt_exchange(request_rec *r);
 /**
- * Stores a credential as this location wants it.
+ * Stores a->delegated as this location wants it, if it is in the right name: each credential that
+ * acts for a user passes here.
  * @param owner of the file
  * @return NEG_GRANTED, or NEG_REFUSED
  */
-neg_outcome neg_attempt_store(neg_attempt *a, apr_pool_t *owner, gss_cred_id_t cred,
-                              const char *principal, const char **ccache);
+neg_outcome neg_attempt_store(neg_attempt *a, apr_pool_t *owner, const char **ccache);
 /** The pool of the client's request. */
 apr_pool_t *neg_attempt_pool(const neg_attempt *a);
 

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 #include <unixd.h>
 
 #include "acting.h"
+#include "living.h"
 
 #define NAME        "negotiate-tickets."
 #define RETAINED_AS "mod_auth_negotiate tickets"
@@ -31,24 +31,23 @@ static int is_wanted(server_rec *servers)
 }
 
 /* By root, and no further than into a directory of this name. */
-static void remove_directory(const char *path)
+static void empty(int fd)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
     const struct dirent *entry;
     if (!dir) {
-        if (fd >= 0)
-            close(fd);
+        if (copy >= 0)
+            close(copy);
         return;
     }
     while ((entry = readdir(dir)))
         unlinkat(fd, entry->d_name, 0); /* files alone */
     closedir(dir);
-    rmdir(path);
 }
 
-/* Who is killed leaves his directory, as does one into which somebody has put another; a number may
- * be this process's own, after a restart of a container. */
+/* Who is killed leaves his directory, as does one into which somebody has put another.  Who lives
+ * has his locked. */
 static void sweep(apr_pool_t *p, const char *parent)
 {
     apr_dir_t *dir;
@@ -56,11 +55,14 @@ static void sweep(apr_pool_t *p, const char *parent)
     if (apr_dir_open(&dir, parent, p) != APR_SUCCESS)
         return;
     while (apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS) {
-        long pid = strncmp(entry.name, NAME, strlen(NAME)) == 0
-                       ? strtol(entry.name + strlen(NAME), NULL, 10)
-                       : 0;
-        if (pid > 0 && (pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH)))
-            remove_directory(apr_pstrcat(p, parent, "/", entry.name, NULL));
+        const char *path = apr_pstrcat(p, parent, "/", entry.name, NULL);
+        int fd;
+        if (strncmp(entry.name, NAME, strlen(NAME)) == 0 &&
+            neg_living_look(path, &fd) == NEG_LIFE_ENDED) {
+            empty(fd);
+            rmdir(path);
+            close(fd);
+        }
     }
     apr_dir_close(dir);
 }
@@ -68,31 +70,78 @@ static void sweep(apr_pool_t *p, const char *parent)
 typedef struct {
     pid_t pid; /* who has made it: children end their copies of the configuration, too */
     const char *path;
+    int fd; /* of the directory, which is locked as long as this is open */
 } retained;
+
+static const char *say(apr_pool_t *p, const char *path)
+{
+    return apr_psprintf(p, "%s: %s", path, strerror(errno));
+}
 
 /* The configuration's end is that of httpd, unless it is only read anew.  The process's own pool is
  * no place for a cleanup of a module's, which is unloaded before. */
 static apr_status_t end_directory(void *data)
 {
     const retained *kept = data;
-    if (kept->pid == getpid() && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_DESTROY_CONFIG)
-        remove_directory(kept->path);
+    if (kept->pid == getpid() && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_DESTROY_CONFIG &&
+        neg_living_is_at(kept->fd, kept->path)) {
+        empty(kept->fd);
+        rmdir(kept->path);
+    }
     return APR_SUCCESS;
 }
 
 /* @return NULL, or what failed */
+static const char *take(apr_pool_t *p, retained *kept, const char *path)
+{
+    int fd = neg_living_take(path, 1);
+    if (fd < 0)
+        return say(p, path);
+    if (geteuid() == 0 && fchown(fd, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0) {
+        close(fd);
+        return say(p, path);
+    }
+    if (kept->path)
+        close(kept->fd);
+    kept->fd = fd;
+    kept->path = path;
+    kept->pid = getpid();
+    return NULL;
+}
+
 static const char *make_directory(apr_pool_t *p, apr_pool_t *process, retained *kept)
 {
-    char *path =
-        apr_psprintf(process, "%s%ld.XXXXXX", ap_runtime_dir_relative(p, NAME), (long)getpid());
+    const char *why = NULL;
     sweep(p, ap_runtime_dir_relative(p, "."));
-    if (!mkdtemp(path))
-        return apr_psprintf(p, "%s: %s", path, strerror(errno));
-    kept->pid = getpid();
-    kept->path = path;
-    if (geteuid() == 0 && lchown(path, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0)
-        return apr_psprintf(p, "%s: %s", path, strerror(errno));
-    return NULL;
+    for (int tries = 0; tries < 3; tries++) { /* another's sweep may come before the lock */
+        char *path = apr_pstrcat(process, ap_runtime_dir_relative(p, NAME), "XXXXXX", NULL);
+        if (!mkdtemp(path))
+            return say(p, path);
+        if ((why = take(p, kept, path)) == NULL)
+            break;
+    }
+    return why;
+}
+
+/* Under its name, which the children know. */
+static const char *make_anew(apr_pool_t *p, retained *kept)
+{
+    return mkdir(kept->path, 0700) == 0 ? take(p, kept, kept->path) : say(p, kept->path);
+}
+
+int neg_ownplace_monitor(apr_pool_t *p, server_rec *s)
+{
+    retained *kept = ap_retained_data_get(RETAINED_AS);
+    const char *why;
+    if (!kept || !kept->path || kept->pid != getpid() || access(kept->path, F_OK) == 0)
+        return DECLINED;
+    why = make_anew(p, kept);
+    ap_log_error(APLOG_MARK, why ? APLOG_ERR : APLOG_WARNING, 0, s,
+                 "AuthNegotiateS4U2Proxy: somebody has removed the directory for this server's own "
+                 "ticket, %s. %s. See what cleans up in DefaultRuntimeDir",
+                 kept->path,
+                 why ? apr_pstrcat(p, "It cannot be made: ", why, NULL) : "It is made anew");
+    return DECLINED;
 }
 
 int neg_ownplace_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *servers)
@@ -105,7 +154,9 @@ int neg_ownplace_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, se
         return OK;
     if (!kept)
         kept = ap_retained_data_create(RETAINED_AS, sizeof(*kept));
-    if (!kept->path && (why = make_directory(ptemp, servers->process->pool, kept))) {
+    if (!kept->path || (!neg_living_is_at(kept->fd, kept->path) && make_anew(ptemp, kept) != NULL))
+        why = make_directory(ptemp, servers->process->pool, kept);
+    if (why) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, servers,
                      "AuthNegotiateS4U2Proxy needs a directory for this server's own ticket, which "
                      "cannot be made: %s. It lies in DefaultRuntimeDir",

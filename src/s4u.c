@@ -169,13 +169,14 @@ static neg_outcome go_on_without(neg_attempt *a)
     return NEG_GRANTED;
 }
 
-neg_outcome neg_s4u_impersonate(neg_attempt *a, const char *principal)
+neg_outcome neg_s4u_impersonate(neg_attempt *a, const char **principal)
 {
     const neg_bytes none = {NULL, 0};
     neg_granted granted;
-    if (get(a, principal, none, &granted) == NEG_REFUSED)
+    if (get(a, *principal, none, &granted) == NEG_REFUSED)
         return go_on_without(a);
     a->delegated = granted.cred;
+    *principal = a->delegated_of = granted.user;
     return NEG_GRANTED;
 }
 
@@ -192,9 +193,11 @@ static neg_outcome get_without_ticket(neg_attempt *a, neg_granted *granted)
                          "(AuthNegotiateS4U2Proxy). AuthNegotiateImpersonate On is for such users, "
                          "but not for NTLM's",
                          a->identity->principal));
-    if (neg_impersonate_find(a, a->identity->principal, &principal) == NEG_REFUSED)
+    if (neg_impersonate_find(a, a->identity->principal, &principal) == NEG_REFUSED ||
+        get(a, principal, none, granted) == NEG_REFUSED)
         return NEG_REFUSED;
-    return get(a, principal, none, granted);
+    a->delegated_of = granted->user;
+    return NEG_GRANTED;
 }
 
 static neg_outcome get_for_identity(neg_attempt *a, neg_granted *granted)

@@ -64,6 +64,10 @@ LogLevel auth_negotiate:debug
         Require not user alice
     </RequireAll>
 </Location>
+<Location "/delegate">
+    AuthNegotiateDelegate "FILE:\@stage\@/delegated"
+    Require valid-user
+</Location>
 <Location "/upn">
     AuthNegotiateUser upn
     Require valid-user
@@ -131,7 +135,7 @@ for my $form (@forms) {
     my ($how, $user, %kinit) = @$form;
     my $gss = eval { $ad->initiator($user, kinit => \%kinit) };
   SKIP: {
-        skip "$how: no ticket: " . $@ =~ s/\s+/ /gr, 4 if !$gss;
+        skip "$how: no ticket: " . $@ =~ s/\s+/ /gr, 5 if !$gss;
         my $r = http_of()->get('/account', Authorization => $gss->authorization);
         is $r->status, 200, "alice, written $how";
         is $r->status == 200 && $r->env->{REMOTE_USER}, 'alice', '... is one account';
@@ -139,6 +143,9 @@ for my $form (@forms) {
         is status($user, '/not-alice', kinit => \%kinit), 403, '... and cannot dodge Require not user';
         is get($user, '/upn', kinit => \%kinit)->env->{REMOTE_USER}, 'alice@ad.example.test',
           '... has one user principal name';
+        my $delegating = $ad->initiator($user, kinit => \%kinit, delegate => 1);
+        like http_of()->get('/delegate', Authorization => $delegating->authorization)->env->{KRB5CCNAME}, qr/^FILE:/,
+          '... and delegates a ticket of the same spelling';
     }
 }
 cmp_ok keys %principals, '>=', 3, 'these were several principals' or diag join ', ', keys %principals;

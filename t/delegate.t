@@ -85,7 +85,8 @@ sub path_of { my ($ccache) = @_; return ($ccache || '') =~ /^FILE:(.+)/ ? $1 : '
 
 sub soon_gone { my ($path) = @_; return wait_until(sub { !-e $path }, 5) }
 
-sub files { my ($in) = @_; my @files = glob "$dir/$in/* $dir/$in/.??*"; return @files }
+# A child's lock is empty, and stays as long as the child.
+sub files { my ($in) = @_; return grep { !m{/\.krb5cc_negotiate_[\d.]+\z} || -s } glob "$dir/$in/* $dir/$in/.??*" }
 
 sub empties { my ($in) = @_; return wait_until(sub { !files($in) }, 5) }
 

@@ -101,7 +101,7 @@ put("$dir/theirs/page.txt", 'a page');
 put("$dir/pages/parts.shtml", map { qq{$_:<!--#include virtual="/pages/$_/env.pl" -->\n} } qw(here off open here));
 {
     chomp(my $hash = run([ qw(openssl passwd -apr1 x) ])->{output});
-    put("$dir/users", map { "$_:$hash\n" } 'alice', 'bob', 'sally', 'nobody-there', 'alice@AD.EXAMPLE.TEST', 'alice@OTHER.TEST', 'alice/admin',
+    put("$dir/users", map { "$_:$hash\n" } 'alice', 'ALICE', 'bob', 'sally', 'nobody-there', 'alice@AD.EXAMPLE.TEST', 'alice@OTHER.TEST', 'alice/admin',
         'AD\\alice', 'alice@', ' alice');
 }
 
@@ -174,14 +174,17 @@ ProxyPass /basic_behind http://127.0.0.1:\@port\@/backend
 </Directory>
 $locations
 CONF
-my ($left, $living) = map { $server->dir . "/negotiate-tickets.$_" } 99_999_999, $$;
+my ($left, $living) = map { $server->dir . "/negotiate-tickets.$_" } "$$.left", 'living';
 for ($left, $living) { mkdir $_; put("$_/ticket", 'x') }
+sysopen my $lock, $living, 0 or die "$living: $!";
+flock $lock, 2 or die "$living: $!";
 put("$dir/other", 'x');
 symlink $dir, "${left}9";
 $server->start;
 ok !-e $left, 'what a killed httpd has left is removed';
 ok -e "$living/ticket", '... not what another one uses';
 ok -e "$dir/other", '... nor where a link leads';
+close $lock;
 unlink "$living/ticket", "${left}9";
 rmdir $living;
 
@@ -295,6 +298,16 @@ refused('a user of another provider', basic('alice', '/file/hop.pl'), 403, 'no-e
     is connection()->get("/app/hop.pl", Cookie => $cookie)->status, 401, '... where sessions are';
 }
 
+# Nobody is known for longer than the tickets in his name are good.
+{
+    my $brief = server(conf => $server->conf =~ s{^Listen.*?</VirtualHost>\n}{}msr, env => { $ad->env, KRB5_CONFIG => $ad->write_krb5_conf("$dir/brief.conf", ticket_lifetime => 300) })->start;
+    my $r = http(port => $brief->port)->get("/app/$hop", Authorization => initiator_of('alice')->authorization);
+    acts_as('tickets that end in five minutes', seen($r), 'alice');
+    cmp_ok $r->env->{GSS_SESSION_EXPIRATION}, '<=', time + 301, '... and with them what is known of her';
+    cmp_ok get('alice', '/app/env.pl')->{GSS_SESSION_EXPIRATION}, '>', time + 3000, '... who has a ticket for longer';
+    $brief->stop;
+}
+
 # --- another module's users --------------------------------------------------
 
 for my $user (qw(alice bob)) {
@@ -305,6 +318,8 @@ acts_as('AuthNegotiateBasicProvider file', basic('alice', "/file_on/$hop"), 'ali
 is basic('alice', '/basic/hop.pl', 'wrong')->{status}, 401, 'who is not authenticated is not impersonated';
 refused('a user whom the directory does not know', basic('nobody-there', '/basic/hop.pl'), 403, 'no-account', qr/knows no such user/);
 refused('a sensitive user', basic('sally', '/basic/hop.pl'), 403, 'sensitive', qr/sensitive/);
+is basic('ALICE', "/basic/$hop")->{status}, 200, 'a user in capitals';
+is basic('ALICE', '/basic_behind/env.pl')->{REMOTE_USER}, 'ALICE@AD.EXAMPLE.TEST', '... at the backend';
 refused('a name of another realm', basic('alice@OTHER.TEST', '/basic/hop.pl'), 403, 'name', qr/realm/);
 refused('a name with a slash', basic('alice/admin', '/basic/hop.pl'), 403, 'name', qr/backslash/);
 refused('a name with a backslash', basic('AD\\alice', '/basic/hop.pl'), 403, 'name', qr/backslash/);

@@ -263,6 +263,7 @@ gss_cred_id_t neg_worker_credential(neg_worker *worker, apr_pool_t *p, const neg
             failure);
         return GSS_C_NO_CREDENTIAL;
     }
+    neg_worker_look_at_plugins(worker);
     cached = apr_hash_count(known) < CREDENTIALS_MAX;
     apr_pool_cleanup_register(cached ? apr_hash_pool_get(known) : p, cred, neg_release_credential,
                               apr_pool_cleanup_null);

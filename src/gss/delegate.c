@@ -1,109 +1,24 @@
-/* Delegated credentials live in ccaches whose files belong to an identity's pool. */
+/* Delegated credentials live in ccaches whose files belong to an identity's pool: see ccaches.c. */
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <apr_escape.h>
 #include <apr_file_info.h>
 #include <apr_file_io.h>
 #include <apr_strings.h>
-#include <apr_thread_mutex.h>
 #include <gssapi/gssapi_ext.h>
+#include <gssapi/gssapi_krb5.h>
 
-#include "gss.h"
+#include "ccaches.h"
 
-/* ---- The files of a child ---- */
+/* ---- As long as a session: the directory ---- */
 
-/* A ccache, in the pool of its owner. */
-typedef struct file {
-    char *path;
-    neg_ccaches *all;
-    struct file *next, **link; /* link is what points here; NULL once the child has removed it */
-} file;
-
-/* Not in the child's pool: threads that nobody waits for (HTTP/2's) end requests after it, and so
- * may connections at the very end of the process. */
-struct neg_ccaches {
-    apr_thread_mutex_t *lock;
-    file *first;
-};
-
-/* Idle connections do not end when their child is told to stop: it just exits. */
-static apr_status_t remove_all(void *data)
-{
-    neg_ccaches *all = data;
-    apr_thread_mutex_lock(all->lock);
-    for (file *f = all->first; f; f = f->next) {
-        unlink(f->path);
-        f->link = NULL;
-    }
-    all->first = NULL;
-    apr_thread_mutex_unlock(all->lock);
-    return APR_SUCCESS;
-}
-
-neg_ccaches *neg_ccaches_create(apr_pool_t *pchild)
-{
-    apr_pool_t *process;
-    neg_ccaches *all;
-    if (apr_pool_create_unmanaged(&process) != APR_SUCCESS)
-        return NULL;
-    all = apr_pcalloc(process, sizeof(*all));
-    if (apr_thread_mutex_create(&all->lock, APR_THREAD_MUTEX_DEFAULT, process) != APR_SUCCESS)
-        return NULL;
-    apr_pool_cleanup_register(pchild, all, remove_all, apr_pool_cleanup_null);
-    return all;
-}
-
-static apr_status_t remove_file(void *data)
-{
-    file *f = data;
-    int listed;
-    apr_thread_mutex_lock(f->all->lock);
-    listed = f->link != NULL;
-    if (listed && (*f->link = f->next))
-        f->next->link = f->link;
-    apr_thread_mutex_unlock(f->all->lock);
-    return !listed || unlink(f->path) == 0 ? APR_SUCCESS : errno;
-}
-
-static file *note_file(apr_pool_t *p, neg_ccaches *all, char *path)
-{
-    file *f = apr_pcalloc(p, sizeof(*f));
-    f->path = path;
-    f->all = all;
-    apr_thread_mutex_lock(all->lock);
-    if ((f->next = all->first))
-        f->next->link = &f->next;
-    f->link = &all->first;
-    all->first = f;
-    apr_thread_mutex_unlock(all->lock);
-    apr_pool_cleanup_register(p, f, remove_file, apr_pool_cleanup_null);
-    return f;
-}
-
-/* ---- What a killed child has left ---- */
-
-#define PREFIX  "krb5cc_negotiate_" /* then the child's pid, and six characters */
-#define SESSION "krb5cc_session_"   /* then END_IDLE_OWNER-NAME */
-
-/* Of a process that is no more.  At its start a process has none of its own: what has its number is
- * of another that had it before, as after each restart of a container. */
-static int is_orphan(const char *name)
-{
-    char *end;
-    long pid;
-    if (strncmp(name, PREFIX, strlen(PREFIX)) != 0)
-        return 0;
-    pid = strtol(name + strlen(PREFIX), &end, 10);
-    if (pid <= 0 || *end != '_')
-        return 0;
-    return pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
-}
+#define SESSION "krb5cc_session_" /* then END_IDLE_OWNER-NAME */
 
 /* At its end, or when nobody has renewed it for too long. */
 static int has_ended(const char *name, apr_time_t renewed, apr_time_t now)
@@ -150,39 +65,66 @@ static int count_kept(apr_pool_t *p, const char *directory, const char *owner)
     return count;
 }
 
-int neg_ccaches_sweep(apr_pool_t *p, const char *directory)
+/* ---- Whose it is ---- */
+
+static apr_status_t release_name(void *name)
 {
-    apr_dir_t *dir;
-    apr_finfo_t entry;
-    int removed = 0;
-    if (apr_dir_open(&dir, directory, p) != APR_SUCCESS)
-        return 0; /* the start has told, and each request that wants to store will */
-    while (apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS)
-        if (is_orphan(entry.name) && unlink(apr_pstrcat(p, directory, "/", entry.name, NULL)) == 0)
-            removed++;
-    apr_dir_close(dir);
-    return removed;
+    OM_uint32 minor;
+    gss_name_t handle = name;
+    gss_release_name(&minor, &handle);
+    return APR_SUCCESS;
+}
+
+static OM_uint32 name_of(apr_pool_t *p, OM_uint32 *minor, gss_cred_id_t cred, gss_name_t *name)
+{
+    OM_uint32 major = gss_inquire_cred(minor, cred, name, NULL, NULL, NULL);
+    if (!GSS_ERROR(major) && *name != GSS_C_NO_NAME)
+        apr_pool_cleanup_register(p, *name, release_name, apr_pool_cleanup_null);
+    return major;
+}
+
+static OM_uint32 import(apr_pool_t *p, OM_uint32 *minor, const char *principal, gss_name_t *name)
+{
+    gss_buffer_desc text = {strlen(principal), (void *)principal};
+    OM_uint32 major = gss_import_name(minor, &text, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, name);
+    if (!GSS_ERROR(major))
+        apr_pool_cleanup_register(p, *name, release_name, apr_pool_cleanup_null);
+    return major;
+}
+
+static const char *display(apr_pool_t *p, gss_name_t name)
+{
+    gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
+    OM_uint32 ignored, minor;
+    const char *shown = "a name that cannot be shown";
+    if (!GSS_ERROR(gss_display_name(&minor, name, &text, NULL)))
+        shown = apr_pescape_echo(p, apr_pstrmemdup(p, text.value, text.length), 0);
+    gss_release_buffer(&ignored, &text);
+    return shown;
+}
+
+/*
+ * Exactly, as Kerberos compares names (RFC 4120 section 6.2).  The KDC takes the client's name into
+ * each ticket that it gives for a ticket-granting ticket, the one for us and the forwarded one
+ * alike, however the user has typed it: so two spellings come from two logins.
+ */
+const char *neg_delegated_check(apr_pool_t *p, gss_cred_id_t delegated, const char *principal)
+{
+    gss_name_t own, wanted;
+    int equal = 0;
+    OM_uint32 minor = 0, major = name_of(p, &minor, delegated, &own);
+    if (GSS_ERROR(major) || own == GSS_C_NO_NAME)
+        return apr_psprintf(p, "delegates a ticket without a name (GSSAPI says: %s)",
+                            neg_status_text(p, major, minor, &neg_oid_krb5));
+    major = import(p, &minor, principal, &wanted);
+    if (!GSS_ERROR(major))
+        major = gss_compare_name(&minor, own, wanted, &equal);
+    if (!GSS_ERROR(major) && equal)
+        return NULL;
+    return apr_psprintf(p, "delegates a ticket that says it is of %s", display(p, own));
 }
 
 /* ---- Storing ---- */
-
-/* apr_file_mktemp makes the file itself, 0600 and with a name nobody can foresee, so that the name
- * is ours before krb5 writes to it. */
-static const char *create_file(apr_pool_t *p, const neg_ccache_place *place, file **f)
-{
-    char buffer[256];
-    char *path = apr_psprintf(p, "%s/" PREFIX "%ld_XXXXXX", place->directory, (long)getpid());
-    apr_file_t *handle;
-    apr_status_t rv = apr_file_mktemp(
-        &handle, path, APR_FOPEN_CREATE | APR_FOPEN_EXCL | APR_FOPEN_WRITE | APR_FOPEN_NOCLEANUP,
-        p);
-    if (rv != APR_SUCCESS)
-        return apr_psprintf(p, "no file can be made in %s: %s", place->directory,
-                            apr_strerror(rv, buffer, sizeof(buffer)));
-    *f = note_file(p, place->all, path);
-    apr_file_close(handle);
-    return NULL;
-}
 
 static const char *write_credential(apr_pool_t *p, gss_cred_id_t delegated, const char *ccache)
 {
@@ -212,17 +154,18 @@ static const char *set_permissions(apr_pool_t *p, const char *path, const neg_cc
 const char *neg_ccache_store(apr_pool_t *p, gss_cred_id_t delegated, const neg_ccache_place *place,
                              const char **ccache)
 {
-    file *f;
-    const char *name;
-    const char *why = create_file(p, place, &f);
+    neg_ccache_file *file;
+    const char *path, *name;
+    const char *why = neg_ccaches_add(p, place->all, place->directory, &file);
     if (why)
         return why;
-    name = apr_pstrcat(p, "FILE:", f->path, NULL);
+    path = neg_ccaches_path(file);
+    name = apr_pstrcat(p, "FILE:", path, NULL);
     if ((why = write_credential(p, delegated, name)) == NULL &&
-        (why = set_permissions(p, f->path, place)) == NULL)
+        (why = set_permissions(p, path, place)) == NULL)
         *ccache = name;
     else
-        apr_pool_cleanup_run(p, f, remove_file);
+        neg_ccaches_remove(p, file);
     return why;
 }
 

@@ -231,14 +231,6 @@ static void match_keys(evidence *e, const apr_array_header_t *entries, key_match
     }
 }
 
-static const char *ticket_enctype(evidence *e)
-{
-    char *name = apr_palloc(e->pool, 64);
-    if (krb5_enctype_to_name(e->ticket->enc_part.enctype, 0, name, 64) != 0)
-        return apr_psprintf(e->pool, "enctype %d", (int)e->ticket->enc_part.enctype);
-    return name;
-}
-
 /* Without a key for anybody no client can do better. */
 static void explain_no_keys(evidence *e, const apr_array_header_t *entries, neg_failure *failure)
 {
@@ -282,7 +274,8 @@ static void explain_enctype(evidence *e, const key_match *match, neg_failure *fa
         "the ticket for %s is encrypted with %s, and the keytab %s has that key as %s only. "
         "Export the keytab with all enctypes, or set the account's enctypes to those of the keytab "
         "(Active Directory: msDS-SupportedEncryptionTypes)",
-        e->server, ticket_enctype(e), e->keytab_name, match->enctypes);
+        e->server, neg_keytab_enctype(e->pool, e->ticket->enc_part.enctype), e->keytab_name,
+        match->enctypes);
 }
 
 static void explain_wrong_service(evidence *e, neg_failure *failure)
@@ -306,14 +299,25 @@ static void explain_wrong_key(evidence *e, neg_failure *failure)
         e->server, e->keytab_name);
 }
 
+/* Who has a ticket for one service can write the name of another on it. */
+static void explain_masked(evidence *e, const char *opener, neg_failure *failure)
+{
+    failure->cause = NEG_CAUSE_WRONG_SERVICE;
+    failure->text = apr_psprintf(
+        e->pool,
+        "the ticket says that it is for %s, and was made with the key of %s: somebody has changed "
+        "its name, which is not encrypted, to get in here with a ticket for another service",
+        e->server, opener);
+}
+
 /* GSSAPI found no key, and a moment later the keytab has the one that opens the ticket. */
 static void explain_changed(evidence *e, neg_failure *failure)
 {
     failure->cause = NEG_CAUSE_KEYTAB;
     failure->text = apr_psprintf(
         e->pool,
-        "the keytab %s changed while %s was checked; it is good now, and the next token will be "
-        "accepted. Put a new keytab into its place with mv, which takes no time",
+        "the keytab %s changed while %s was checked; the next token will be accepted. Put a new "
+        "keytab into its place with mv, which takes no time",
         e->keytab_name, whose_ticket(e));
 }
 
@@ -331,6 +335,7 @@ static int explain_keys(evidence *e, const char *text, neg_failure *failure)
 {
     key_match match = {0};
     apr_array_header_t *entries = e->keys ? e->keys->entries : NULL;
+    const char *opener;
     const char *why = entries ? NULL : neg_keytab_list(e->pool, e->krb5, e->keytab_name, &entries);
     if (why) {
         failure->cause = NEG_CAUSE_KEYTAB;
@@ -352,8 +357,10 @@ static int explain_keys(evidence *e, const char *text, neg_failure *failure)
         explain_kvno(e, &match, failure);
     else if (!match.enctype)
         explain_enctype(e, &match, failure);
-    else if (!e->client)
+    else if (!(opener = neg_keytab_opener(e->pool, e->krb5, e->keytab_name, e->ticket, e->server)))
         explain_wrong_key(e, failure);
+    else if (strcmp(opener, e->server) != 0)
+        explain_masked(e, opener, failure);
     else if (neg_status_is(text, KRB5KRB_AP_ERR_NOKEY) || strstr(text, "keytab"))
         explain_changed(e, failure);
     else

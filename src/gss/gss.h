@@ -122,6 +122,12 @@ int neg_context_legs(const neg_context *context);
  */
 int neg_context_expects(const neg_context *context, unsigned mech, int is_spnego);
 
+/* ---- plugins.c ---- */
+
+/** Has GSSAPI load its plugins.  @return whether one of them takes krb5's calls; p is for a moment
+ */
+int neg_plugins_interposed(apr_pool_t *p);
+
 /* ---- ntlm.c: the mechanism of gss-ntlmssp ---- */
 
 /** Whether GSSAPI has it on this machine. */
@@ -189,6 +195,14 @@ neg_ccaches *neg_ccaches_create(apr_pool_t *pchild);
  * @return how many they were
  */
 int neg_ccaches_sweep(apr_pool_t *p, const char *directory);
+
+/**
+ * Whether a credential is in a client's own name.  A client writes the name of what it delegates
+ * itself (RFC 4120 section 5.8.1), and programs believe it.
+ * @param principal whose it has to be, as GSSAPI displays it
+ * @return NULL, or a sentence in p that goes on after that name
+ */
+const char *neg_delegated_check(apr_pool_t *p, gss_cred_id_t delegated, const char *principal);
 
 typedef struct {
     neg_ccaches *all;
@@ -329,6 +343,19 @@ const char *neg_keytab_explain(apr_pool_t *p, const char *keytab, const char *wh
 
 /** TYPE:residual of krb5's default keytab, in p. */
 const char *neg_keytab_default_name(apr_pool_t *p, krb5_context krb5);
+
+/** The name of an encryption type, in p. */
+const char *neg_keytab_enctype(apr_pool_t *p, int enctype);
+
+/**
+ * Whose key opens a ticket: of the principal that the ticket names, if one of that does, else of
+ * any.  The key says which service a ticket was made for; the name beside it is not encrypted.
+ * @param name    TYPE:residual
+ * @param outer   the name in the ticket, as neg_keytab_entry has it
+ * @return the principal, in p; NULL: none of the keytab's keys opens it
+ */
+const char *neg_keytab_opener(apr_pool_t *p, krb5_context krb5, const char *name,
+                              const krb5_ticket *ticket, const char *outer);
 
 /** The path of a FILE keytab's TYPE:residual; NULL for other types. */
 const char *neg_keytab_path(const char *name);

@@ -194,7 +194,18 @@ static int complete_krb5(apr_pool_t *p, const accepted *a, const neg_leg_input *
     return 0;
 }
 
-/* By what GSSAPI says that it was, and what the tokens have been all the time. */
+/* The final token would prove us to be a service that we are not. */
+static int check_service(apr_pool_t *p, const neg_leg_input *in, const neg_context *context,
+                         neg_leg *leg)
+{
+    if (neg_service_check(p, context->handle, in, &leg->failure) == 0)
+        return 0;
+    leg->reply.len = 0;
+    return -1;
+}
+
+/* By what GSSAPI says that it was, and what the tokens have been all the time.  gss-ntlmssp is not
+ * asked for the service: it has none. */
 static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in,
                      const neg_context *context, neg_leg *leg)
 {
@@ -203,7 +214,9 @@ static void complete(apr_pool_t *p, const accepted *a, const neg_leg_input *in,
     if (mech == NEG_MECH_NTLMSSP && neg_same_oid(a->mech, &neg_oid_ntlmssp))
         rv = complete_ntlm(p, a, in, &leg->client, &leg->failure);
     else if (mech != NEG_MECH_NTLMSSP && neg_same_oid(a->mech, &neg_oid_krb5))
-        rv = complete_krb5(p, a, in, context->ap_req, &leg->client, &leg->failure);
+        rv = check_service(p, in, context, leg) == 0
+                 ? complete_krb5(p, a, in, context->ap_req, &leg->client, &leg->failure)
+                 : -1;
     else {
         rv = -1;
         leg->failure.cause = NEG_CAUSE_MECHANISM;

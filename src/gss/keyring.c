@@ -111,21 +111,24 @@ static int renew(keyring *ring, krb5_context krb5, apr_time_t now)
     return ring->keys != NULL;
 }
 
-static gss_cred_id_t credential_of(keyring *ring, apr_pool_t *p, const neg_acceptor *acceptor)
+static gss_cred_id_t credential_of(keyring *ring, neg_worker *worker, apr_pool_t *p,
+                                   const neg_acceptor *acceptor)
 {
     const char *key = neg_acceptor_key(p, acceptor);
     gss_cred_id_t cred = apr_hash_get(ring->credentials, key, APR_HASH_KEY_STRING);
     if (!cred && (cred = neg_acceptor_acquire_principal(acceptor)) != GSS_C_NO_CREDENTIAL) {
         apr_pool_cleanup_register(ring->pool, cred, neg_release_credential, apr_pool_cleanup_null);
         apr_hash_set(ring->credentials, apr_pstrdup(ring->pool, key), APR_HASH_KEY_STRING, cred);
+        neg_worker_look_at_plugins(worker);
     }
     return cred;
 }
 
 /* Where two keys have one label the library must try both, which it does not for a name; and where
  * the ticket names no key that is there, an alias may share the key of another name. */
-static gss_cred_id_t credential_for(keyring *ring, apr_pool_t *p, const neg_acceptor *acceptor,
-                                    const krb5_ticket *ticket, neg_trial *trial)
+static gss_cred_id_t credential_for(keyring *ring, neg_worker *worker, apr_pool_t *p,
+                                    const neg_acceptor *acceptor, const krb5_ticket *ticket,
+                                    neg_trial *trial)
 {
     neg_acceptor named = *acceptor;
     const neg_key *key;
@@ -137,7 +140,7 @@ static gss_cred_id_t credential_for(keyring *ring, apr_pool_t *p, const neg_acce
     }
     named.acceptor = key->name;
     named.keytab = ring->memory;
-    return credential_of(ring, p, &named);
+    return credential_of(ring, worker, p, &named);
 }
 
 /* ---- All of a thread ---- */
@@ -203,7 +206,7 @@ gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
     if (!(ring = current_ring(worker, p, acceptor->keytab, now)) ||
         krb5_decode_ticket(&der, &ticket) != 0)
         return GSS_C_NO_CREDENTIAL;
-    cred = credential_for(ring, p, acceptor, ticket, trial);
+    cred = credential_for(ring, worker, p, acceptor, ticket, trial);
     krb5_free_ticket(krb5, ticket);
     return cred;
 }
@@ -212,4 +215,17 @@ krb5_keytab neg_worker_keys(neg_worker *worker, apr_pool_t *p, const char *keyta
 {
     const keyring *ring = current_ring(worker, p, keytab, now);
     return ring ? ring->keytab : NULL;
+}
+
+int neg_worker_has_key_of(neg_worker *worker, apr_pool_t *p, const char *keytab,
+                          const char *principal, apr_time_t now)
+{
+    const neg_keys *keys = neg_worker_keylist(worker, p, keytab, now);
+    apr_array_header_t *entries = keys ? keys->entries : NULL;
+    if (!entries && neg_keytab_list(p, neg_worker_krb5(worker), keytab, &entries) != NULL)
+        return 0;
+    for (int i = 0; i < entries->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal, principal) == 0)
+            return 1;
+    return 0;
 }

@@ -38,6 +38,25 @@ const neg_keys *neg_worker_keylist(neg_worker *worker, apr_pool_t *p, const char
  */
 krb5_keytab neg_worker_keys(neg_worker *worker, apr_pool_t *p, const char *keytab, apr_time_t now);
 
+/** Whether a keytab, NULL being krb5's default, has a key of this principal now. */
+int neg_worker_has_key_of(neg_worker *worker, apr_pool_t *p, const char *keytab,
+                          const char *principal, apr_time_t now);
+
+/* ---- plugins.c ---- */
+
+/** Whether a plugin that is loaded now takes other mechanisms' calls; p is for a moment. */
+int neg_plugins_interpose(apr_pool_t *p);
+
+/* ---- service.c ---- */
+
+/**
+ * Whether a completed context of krb5's was accepted for a service that the acceptor takes and the
+ * keytab has a key of, whichever library did it.
+ * @return 0, or -1 with *failure filled
+ */
+int neg_service_check(apr_pool_t *p, gss_ctx_id_t context, const neg_leg_input *in,
+                      neg_failure *failure);
+
 /* ---- credentials.c ---- */
 
 /** Acquires for the principal in acceptor->acceptor; GSS_C_NO_CREDENTIAL when that fails. */
@@ -48,5 +67,9 @@ gss_cred_id_t neg_acceptor_acquire_principal(const neg_acceptor *acceptor);
 /** neg_acceptor_key() -> gss_cred_id_t, in the worker's pool. */
 apr_hash_t *neg_worker_credentials(neg_worker *worker);
 neg_keyrings *neg_worker_keyrings(neg_worker *worker);
+/** To be called when a credential has been acquired: GSSAPI has loaded its plugins then. */
+void neg_worker_look_at_plugins(neg_worker *worker);
+/** Whether one of them stood before krb5, then or earlier. */
+int neg_worker_is_interposed(const neg_worker *worker);
 
 #endif

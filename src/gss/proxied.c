@@ -90,10 +90,15 @@ neg_purse *neg_purse_create(apr_pool_t *p)
 const char *neg_purse_open(apr_pool_t *p, const neg_purse *purse, neg_granted *granted)
 {
     char *name;
+    krb5_principal user;
     if (krb5_cc_get_full_name(purse->krb5, purse->ccache, &name) != 0)
         return "there is no memory for tickets";
     granted->ccache = apr_pstrdup(p, name);
     krb5_free_string(purse->krb5, name);
+    if (krb5_cc_get_principal(purse->krb5, purse->ccache, &user) != 0)
+        return "the tickets have no name";
+    granted->user = neg_principal_text(p, purse->krb5, user);
+    krb5_free_principal(purse->krb5, user);
     return neg_ccache_open(p, granted->ccache, &granted->cred);
 }
 

@@ -60,6 +60,7 @@ typedef struct {
     gss_cred_id_t cred; /**< of the pool that it was asked for with */
     apr_time_t ends;    /**< the first of its tickets to end */
     const char *ccache; /**< MEMORY:name; of the same pool */
+    const char *user;   /**< whose they are, as the KDC spells it; in the same pool */
 } neg_granted;
 
 /**

@@ -240,7 +240,10 @@ static int renew(const login *l, int wait, krb5_creds *tgt)
     int rv = -1;
     if (lock < 0)
         return fail(l, NEG_CAUSE_OWN_TICKET,
-                    apr_psprintf(l->p, "this server's own ticket cannot be kept in %s: %s",
+                    apr_psprintf(l->p,
+                                 "this server's own ticket cannot be kept in %s: %s. If somebody "
+                                 "has removed that directory, httpd makes it anew within seconds, "
+                                 "or at the next graceful restart",
                                  l->self->directory, strerror(errno)));
     while ((rv = flock(lock, wait ? LOCK_EX : LOCK_EX | LOCK_NB)) != 0 && errno == EINTR)
         ;

@@ -24,10 +24,11 @@ struct neg_worker {
     krb5_context krb5;       /* also keeps the parsed krb5.conf alive for GSSAPI's own contexts */
     apr_hash_t *credentials; /* neg_acceptor_key() -> gss_cred_id_t */
     neg_keyrings *keyrings;
-    apr_hash_t *end_points;  /* PEM of a certificate -> neg_bytes * */
-    neg_sealer *sealer;      /* of session cookies; NULL until it is used */
+    apr_hash_t *end_points; /* PEM of a certificate -> neg_bytes * */
+    neg_sealer *sealer;     /* of session cookies; NULL until it is used */
     neg_digester *digester;
     apr_time_t clockskew;
+    int interposed; /* a plugin of GSSAPI stands before krb5: see plugins.c */
 };
 
 static apr_status_t free_krb5(void *krb5)
@@ -149,6 +150,18 @@ neg_digester *neg_worker_digester(neg_worker *worker)
 apr_hash_t *neg_worker_credentials(neg_worker *worker)
 {
     return worker->credentials;
+}
+
+void neg_worker_look_at_plugins(neg_worker *worker)
+{
+    apr_pool_t *scratch = neg_worker_scratch(worker);
+    worker->interposed |= neg_plugins_interpose(scratch);
+    apr_pool_destroy(scratch);
+}
+
+int neg_worker_is_interposed(const neg_worker *worker)
+{
+    return worker->interposed;
 }
 
 neg_keyrings *neg_worker_keyrings(neg_worker *worker)

@@ -125,6 +125,7 @@ sub tell_tests {
     $ENV{NEG_EXAMPLE} = $env{neg_example};
     $ENV{NEG_FAULTS} ||= "$tree/build/t/preload.so";
     $ENV{NEG_MINT}   ||= "$tree/build/t/mint";
+    $ENV{NEG_FORWARD} ||= "$tree/build/t/forward";
     die "$ENV{NEG_MODULE} is not there; run make first\n" if !-e $ENV{NEG_MODULE};
     return;
 }
@@ -240,7 +241,7 @@ NegTest::Run - the runner behind t/TEST
     NEG_MPM=prefork t/TEST          # event by default
     NEG_KEEP=1 t/TEST               # keep the run's files
 
-Environment: NEG_APXS, NEG_MODULE, NEG_EXAMPLE, NEG_FAULTS, NEG_MINT, NEG_MPM, NEG_SANITIZE_PRELOAD,
+Environment: NEG_APXS, NEG_MODULE, NEG_EXAMPLE, NEG_FAULTS, NEG_FORWARD, NEG_MINT, NEG_MPM, NEG_SANITIZE_PRELOAD,
 NEG_KEEP, TMPDIR.
 
 =cut
