@@ -43,8 +43,8 @@
 #include "session.h"
 
 /* Some modules answer 401 for every location that they can see, whatever its AuthType is; those of
- * one rank are asked in the order in which they are loaded.  Behind mod_ssl, which only notes what a
- * certificate says. */
+ * one rank are asked in the order in which they are loaded.  Behind mod_ssl, which only notes what
+ * a certificate says. */
 #define BEFORE_OTHERS (APR_HOOK_MIDDLE - 1)
 
 static int is_ours(request_rec *r)

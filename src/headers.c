@@ -100,7 +100,7 @@ static void keep_from_caches(request_rec *r, const char *said)
 {
     static const char *const for_caches[] = {"public", "s-maxage", NULL};
     int is_open = has(said, "public") || has(said, "s-maxage");
-    apr_table_setn(r->subprocess_env, "no-cache", "1");
+    neg_publish_uncacheable(r);
     if (is_open)
         said = neg_cachecontrol_without(r->pool, said, for_caches);
     if (neg_cachecontrol_find(said, "private") != NEG_DIRECTIVE_BARE && !has(said, "no-store"))
@@ -115,7 +115,7 @@ static void keep_from_caches(request_rec *r, const char *said)
 static void keep_proof_from_caches(request_rec *r, const neg_exchange *exchange, const char *said)
 {
     if (exchange->scheme == &neg_basic_scheme)
-        apr_table_setn(r->subprocess_env, "no-cache", "1");
+        neg_publish_uncacheable(r);
     if (apr_table_get(r->err_headers_out, "WWW-Authenticate") && !strstr(said, token_alone))
         tell_caches(r, said, token_alone);
 }

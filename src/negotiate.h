@@ -17,6 +17,7 @@
 #include "cause.h"
 #include "conf.h"
 #include "gss.h"
+#include "headers.h"
 #include "identity.h"
 #include "mod_auth_negotiate.h"
 #include "reasons.h"
@@ -39,13 +40,6 @@ typedef enum {
 } neg_outcome;
 
 struct neg_scheme;
-
-/** Whether an answer is for its client alone: see headers.c.  The greatest counts. */
-typedef enum {
-    NEG_SHARING_ANY,     /**< nobody was granted anything */
-    NEG_SHARING_BY_WORD, /**< by credentials in the request: where the answer says `public` */
-    NEG_SHARING_NONE     /**< by what a connection, a session or another module knows */
-} neg_sharing;
 
 /**
  * What became of the credentials of a client's request: one for the request with all its
@@ -334,19 +328,6 @@ int neg_replay_needs_krb5(const neg_server *server, const neg_replay_id *id, apr
 neg_outcome neg_replay_check(neg_attempt *a, const neg_replay_id *id, apr_time_t expiry,
                              int krb5_knows);
 
-/* ---- replay_memory.c ---- */
-
-/** Reads memory[:megabytes]. */
-const char *neg_replay_memory_set(cmd_parms *cmd, const char *text, apr_size_t *size);
-/** The table, mapped into this process and its children; NULL when it cannot be, which is logged.
- */
-neg_seen *neg_replay_memory_open(apr_pool_t *pconf, server_rec *s, apr_size_t size);
-/** This configuration has another cache. */
-void neg_replay_memory_leave(void);
-/** Whether it will do without krb5's own cache for this authenticator. */
-int neg_replay_memory_suffices(neg_seen *seen, const unsigned char *id, apr_time_t now,
-                               apr_time_t expiry);
-
 /* ---- answer.c ---- */
 
 /** Refuses whom a rule could not judge (a->groups_unknown). @return the status */
@@ -370,12 +351,6 @@ const apr_table_t *neg_answer_take_own(request_rec *r);
 void neg_answer_give_own(request_rec *r, const apr_table_t *own);
 /** The status for a request that was granted and cannot be passed on: a->failure says why. */
 int neg_answer_unpassable(neg_attempt *a);
-
-/* ---- headers.c: the last look at them ---- */
-
-/** For a part of an answer, which was granted after the answer's own filters were chosen. */
-void neg_headers_watch(request_rec *r);
-void neg_headers_register(apr_pool_t *p);
 
 /* ---- report.c ---- */
 
@@ -405,6 +380,8 @@ int neg_publish_fixups(request_rec *r);
 /** For a request that is sent to a backend as its user: mod_proxy keeps its connection for nobody,
  * and passes no interim answers on, which prove nothing. */
 void neg_publish_unshared(request_rec *r);
+/** For an answer that mod_cache must not store, whatever it says of itself. */
+void neg_publish_uncacheable(request_rec *r);
 /** fixups hook, after those that put another request into the place of this one. */
 int neg_publish_last_fixups(request_rec *r);
 /** Whether a's identity is of one of these realms; of the default realm when there are none. */

@@ -231,6 +231,12 @@ int neg_publish_fixups(request_rec *r)
     return DECLINED;
 }
 
+/* A variable of mod_cache's. */
+void neg_publish_uncacheable(request_rec *r)
+{
+    apr_table_setn(r->subprocess_env, "no-cache", "1");
+}
+
 /* mod_dir and mod_negotiation put another page's configuration into the place of this one's. */
 int neg_publish_last_fixups(request_rec *r)
 {

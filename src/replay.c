@@ -17,6 +17,7 @@
 #include "apreq.h"
 #include "digest.h"
 #include "negotiate.h"
+#include "replay.h"
 #include "store.h"
 
 _Static_assert(NEG_SEEN_ID_LEN == NEG_DIGEST_LEN && NEG_STORE_ID == NEG_DIGEST_LEN,

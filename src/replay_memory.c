@@ -24,6 +24,7 @@
 
 #include "living.h"
 #include "negotiate.h"
+#include "replay.h"
 
 #define FILE_NAME         "auth-negotiate-replay"
 #define MEGABYTES_DEFAULT 8
