@@ -5,6 +5,18 @@
 
 #include "negotiate.h"
 
+/* ---- attempt.c: what this module knows of a request ---- */
+
+typedef struct {
+    neg_attempt *attempt;          /**< NULL: none yet */
+    struct neg_standing *standing; /**< whether it was let in: see admitted.c; NULL: no user */
+} neg_request;
+
+/** What is known of r, in its request_config; never NULL. */
+neg_request *neg_request_of(request_rec *r);
+/** The same, but NULL if nothing is. */
+neg_request *neg_request_seen(const request_rec *r);
+
 /* ---- admitted.c: who has been let in, and so may be acted for ---- */
 
 /** check_authz hook, before all others: the core has a user, of whom authorization is asked. */
