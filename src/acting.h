@@ -5,8 +5,9 @@
 
 #include "negotiate.h"
 
-/* ---- attempt.c: what this module knows of a request ---- */
+/* ---- admitted.c: who has been let in, and so may be acted for ---- */
 
+/** What this module knows of a request. */
 typedef struct {
     neg_attempt *attempt;          /**< NULL: none yet */
     struct neg_standing *standing; /**< whether it was let in: see admitted.c; NULL: no user */
@@ -16,8 +17,6 @@ typedef struct {
 neg_request *neg_request_of(request_rec *r);
 /** The same, but NULL if nothing is. */
 neg_request *neg_request_seen(const request_rec *r);
-
-/* ---- admitted.c: who has been let in, and so may be acted for ---- */
 
 /** check_authz hook, before all others: the core has a user, of whom authorization is asked. */
 int neg_admitted_ask(request_rec *r);

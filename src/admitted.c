@@ -52,6 +52,23 @@ struct neg_standing {
     admission *parts; /* of its subrequests, by one of which it may be replaced */
 };
 
+/* ---- What is known of a request ---- */
+
+neg_request *neg_request_seen(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &auth_negotiate_module);
+}
+
+neg_request *neg_request_of(request_rec *r)
+{
+    neg_request *known = neg_request_seen(r);
+    if (!known) {
+        known = apr_pcalloc(r->pool, sizeof(*known));
+        ap_set_module_config(r->request_config, &auth_negotiate_module, known);
+    }
+    return known;
+}
+
 static neg_standing *standing_of(request_rec *r)
 {
     neg_request *known = neg_request_of(r);

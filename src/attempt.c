@@ -21,21 +21,6 @@ static request_rec *parent_of(const request_rec *r)
     return r->prev ? r->prev : r->main;
 }
 
-neg_request *neg_request_seen(const request_rec *r)
-{
-    return ap_get_module_config(r->request_config, &auth_negotiate_module);
-}
-
-neg_request *neg_request_of(request_rec *r)
-{
-    neg_request *known = neg_request_seen(r);
-    if (!known) {
-        known = apr_pcalloc(r->pool, sizeof(*known));
-        ap_set_module_config(r->request_config, &auth_negotiate_module, known);
-    }
-    return known;
-}
-
 static neg_attempt *attempt_at(const request_rec *r)
 {
     const neg_request *known = neg_request_seen(r);
