@@ -213,6 +213,18 @@ request_rec *neg_admitted_source(const request_rec *r)
     return known && known->standing ? known->standing->source : NULL;
 }
 
+/* The core hands r->user and this very pointer down to subrequests and redirects of the same
+ * configuration without asking us. */
+neg_attempt *neg_attempt_granted(request_rec *r)
+{
+    const neg_request *known;
+    if (!r->user || (r->ap_auth_type != neg_negotiate_name && r->ap_auth_type != neg_basic_name))
+        return NULL;
+    while (!((known = neg_request_seen(r)) && known->attempt) && (r = neg_admitted_source(r)))
+        continue;
+    return r && known->attempt->identity ? known->attempt : NULL;
+}
+
 int neg_admitted_user(const request_rec *r)
 {
     const admission *own = admission_of(r);

@@ -45,18 +45,6 @@ neg_attempt *neg_attempt_above(const neg_attempt *a)
     return neg_attempt_nearest(parent_of(a->r));
 }
 
-/* The core hands r->user and this very pointer down to subrequests and redirects of the same
- * configuration without asking us. */
-neg_attempt *neg_attempt_granted(request_rec *r)
-{
-    neg_attempt *a;
-    if (!r->user || (r->ap_auth_type != neg_negotiate_name && r->ap_auth_type != neg_basic_name))
-        return NULL;
-    while (!(a = attempt_at(r)) && (r = neg_admitted_source(r)))
-        continue;
-    return a && a->identity ? a : NULL;
-}
-
 static neg_attempt *make_root(request_rec *root)
 {
     neg_attempt *a = apr_pcalloc(root->pool, sizeof(*a));
