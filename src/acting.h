@@ -7,6 +7,17 @@
 
 /* ---- admitted.c: who has been let in, and so may be acted for ---- */
 
+/** What this module knows of a request. */
+typedef struct {
+    neg_attempt *attempt;          /**< NULL: none yet */
+    struct neg_standing *standing; /**< whether it was let in: see admitted.c; NULL: no user */
+} neg_request;
+
+/** What is known of r, in its request_config; never NULL. */
+neg_request *neg_request_of(request_rec *r);
+/** The same, but NULL if nothing is. */
+neg_request *neg_request_seen(const request_rec *r);
+
 /** check_authz hook, before all others: the core has a user, of whom authorization is asked. */
 int neg_admitted_ask(request_rec *r);
 /** type_checker hook, before all others: r was let in, or has its user from another request. */

@@ -52,6 +52,23 @@ struct neg_standing {
     admission *parts; /* of its subrequests, by one of which it may be replaced */
 };
 
+/* ---- What is known of a request ---- */
+
+neg_request *neg_request_seen(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &auth_negotiate_module);
+}
+
+neg_request *neg_request_of(request_rec *r)
+{
+    neg_request *known = neg_request_seen(r);
+    if (!known) {
+        known = apr_pcalloc(r->pool, sizeof(*known));
+        ap_set_module_config(r->request_config, &auth_negotiate_module, known);
+    }
+    return known;
+}
+
 static neg_standing *standing_of(request_rec *r)
 {
     neg_request *known = neg_request_of(r);
@@ -194,6 +211,18 @@ request_rec *neg_admitted_source(const request_rec *r)
 {
     const neg_request *known = neg_request_seen(r);
     return known && known->standing ? known->standing->source : NULL;
+}
+
+/* The core hands r->user and this very pointer down to subrequests and redirects of the same
+ * configuration without asking us. */
+neg_attempt *neg_attempt_granted(request_rec *r)
+{
+    const neg_request *known;
+    if (!r->user || (r->ap_auth_type != neg_negotiate_name && r->ap_auth_type != neg_basic_name))
+        return NULL;
+    while (!((known = neg_request_seen(r)) && known->attempt) && (r = neg_admitted_source(r)))
+        continue;
+    return r && known->attempt->identity ? known->attempt : NULL;
 }
 
 int neg_admitted_user(const request_rec *r)

@@ -21,21 +21,6 @@ static request_rec *parent_of(const request_rec *r)
     return r->prev ? r->prev : r->main;
 }
 
-neg_request *neg_request_seen(const request_rec *r)
-{
-    return ap_get_module_config(r->request_config, &auth_negotiate_module);
-}
-
-neg_request *neg_request_of(request_rec *r)
-{
-    neg_request *known = neg_request_seen(r);
-    if (!known) {
-        known = apr_pcalloc(r->pool, sizeof(*known));
-        ap_set_module_config(r->request_config, &auth_negotiate_module, known);
-    }
-    return known;
-}
-
 static neg_attempt *attempt_at(const request_rec *r)
 {
     const neg_request *known = neg_request_seen(r);
@@ -58,18 +43,6 @@ neg_attempt *neg_attempt_nearest(request_rec *r)
 neg_attempt *neg_attempt_above(const neg_attempt *a)
 {
     return neg_attempt_nearest(parent_of(a->r));
-}
-
-/* The core hands r->user and this very pointer down to subrequests and redirects of the same
- * configuration without asking us. */
-neg_attempt *neg_attempt_granted(request_rec *r)
-{
-    neg_attempt *a;
-    if (!r->user || (r->ap_auth_type != neg_negotiate_name && r->ap_auth_type != neg_basic_name))
-        return NULL;
-    while (!(a = attempt_at(r)) && (r = neg_admitted_source(r)))
-        continue;
-    return a && a->identity ? a : NULL;
 }
 
 static neg_attempt *make_root(request_rec *root)

@@ -93,12 +93,6 @@ typedef struct {
     const struct neg_memberships *memberships; /**< while rules are asked: see membership.c */
 } neg_attempt;
 
-/** What r->request_config holds of this module's. */
-typedef struct {
-    neg_attempt *attempt;          /**< NULL: none yet */
-    struct neg_standing *standing; /**< whether r was let in: see admitted.c; NULL: no user */
-} neg_request;
-
 /** An authentication scheme: what it offers, and how it uses a credential. */
 typedef struct neg_scheme {
     const char *name;
@@ -110,11 +104,6 @@ typedef struct neg_scheme {
 
 /* ---- attempt.c ---- */
 
-/** What is known of r; never NULL. */
-neg_request *neg_request_of(request_rec *r);
-/** The same, but NULL if nothing is. */
-neg_request *neg_request_seen(const request_rec *r);
-
 /** A new attempt for r, in the pool of the client's request. */
 neg_attempt *neg_attempt_begin(request_rec *r);
 /** The same, which nobody finds by its request. */
@@ -125,9 +114,8 @@ neg_outcome neg_attempt_run(neg_attempt *a);
 neg_outcome neg_attempt_refuse(neg_attempt *a, neg_cause cause, const char *text);
 /** Whether TLS is needed here, and this connection has none. */
 int neg_attempt_lacks_tls(const neg_attempt *a);
-/** The attempt by which r's user was authenticated, its own or that of the request that the user
- * was copied from; NULL when not by this module.  For acting in the user's name see
- * neg_admitted_attempt(). */
+/** By which r's user was authenticated: r's own or its source's; NULL when not by this module.
+ * For who acts in the user's name there is neg_admitted_attempt(). */
 neg_attempt *neg_attempt_granted(request_rec *r);
 /** The attempt of r or of its nearest ancestor that has one; NULL when none has. */
 neg_attempt *neg_attempt_nearest(request_rec *r);
