@@ -303,7 +303,8 @@ refused('a user of another provider', basic('alice', '/file/hop.pl'), 403, 'no-e
     my $brief = server(conf => $server->conf =~ s{^Listen.*?</VirtualHost>\n}{}msr, env => { $ad->env, KRB5_CONFIG => $ad->write_krb5_conf("$dir/brief.conf", ticket_lifetime => 300) })->start;
     my $r = http(port => $brief->port)->get("/app/$hop", Authorization => initiator_of('alice')->authorization);
     acts_as('tickets that end in five minutes', seen($r), 'alice');
-    cmp_ok $r->env->{GSS_SESSION_EXPIRATION}, '<=', time + 301, '... and with them what is known of her';
+    $r = http(port => $brief->port)->get('/app/env.pl', Authorization => initiator_of('alice')->authorization);
+    cmp_ok $r->env->{GSS_SESSION_EXPIRATION} || time + 9999, '<=', time + 301, '... and with them what is known of her';
     cmp_ok get('alice', '/app/env.pl')->{GSS_SESSION_EXPIRATION}, '>', time + 3000, '... who has a ticket for longer';
     $brief->stop;
 }

@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "gss.h"
+#include "signals.h"
 
 static int has_mech(gss_OID_set mechs, gss_OID mech)
 {
@@ -19,9 +20,14 @@ static int has_mech(gss_OID_set mechs, gss_OID mech)
 const char *neg_library_prepare(apr_pool_t *p)
 {
     gss_OID_set mechs = GSS_C_NO_OID_SET;
-    OM_uint32 minor = 0, ignored, major = gss_indicate_mechs(&minor, &mechs);
+    OM_uint32 minor = 0, ignored, major;
+    struct sigaction before;
     krb5_context krb5;
-    int complete =
+    int complete;
+    neg_signals_ignore_pipe(&before);
+    major = gss_indicate_mechs(&minor, &mechs);
+    neg_signals_heed_pipe(&before);
+    complete =
         !GSS_ERROR(major) && has_mech(mechs, &neg_oid_krb5) && has_mech(mechs, &neg_oid_spnego);
     gss_release_oid_set(&ignored, &mechs);
     if (krb5_init_context(&krb5) == 0) /* else krb5.conf cannot be read, which others tell */

@@ -7,7 +7,6 @@
 
 #include <dlfcn.h>
 #include <link.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +14,7 @@
 #include <apr_tables.h>
 
 #include "keyring.h"
+#include "signals.h"
 
 /* No more than noting it: to call the loader in here could wait for a thread that waits for us. */
 static int note_name(struct dl_phdr_info *info, size_t size, void *names)
@@ -58,16 +58,14 @@ int neg_plugins_interpose(apr_pool_t *p)
     return 0;
 }
 
-/* gssproxy hangs up on a user whom it does not know, such as root, and its plugin goes on writing;
- * httpd ignores that signal once it serves. */
 int neg_plugins_interposed(apr_pool_t *p)
 {
     gss_OID_set mechs = GSS_C_NO_OID_SET;
     OM_uint32 minor;
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
-    sigaction(SIGPIPE, &ignore, &before);
+    struct sigaction before;
+    neg_signals_ignore_pipe(&before);
     if (!GSS_ERROR(gss_indicate_mechs(&minor, &mechs)))
         gss_release_oid_set(&minor, &mechs);
-    sigaction(SIGPIPE, &before, NULL);
+    neg_signals_heed_pipe(&before);
     return neg_plugins_interpose(p);
 }

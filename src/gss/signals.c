@@ -19,3 +19,14 @@ void neg_signals_release(const sigset_t *before)
 {
     pthread_sigmask(SIG_SETMASK, before, NULL);
 }
+
+void neg_signals_ignore_pipe(struct sigaction *before)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, before);
+}
+
+void neg_signals_heed_pipe(const struct sigaction *before)
+{
+    sigaction(SIGPIPE, before, NULL);
+}

@@ -20,4 +20,13 @@ void neg_signals_hold(sigset_t *before);
 /* What came in between is delivered now. */
 void neg_signals_release(const sigset_t *before);
 
+/*
+ * For calls of GSSAPI before httpd serves, when it ignores SIGPIPE anyway: gssproxy hangs up on a
+ * user whom it does not know, such as root, and its plugin goes on writing.
+ *
+ * @param before  what was done about it, for neg_signals_heed_pipe()
+ */
+void neg_signals_ignore_pipe(struct sigaction *before);
+void neg_signals_heed_pipe(const struct sigaction *before);
+
 #endif
