@@ -11,6 +11,7 @@ use File::Path 'make_path';
 use MIME::Base64 'decode_base64';
 use NegTest;
 use NegTest::H2;
+use NegTest::Httpd 'mpm';
 use NegTest::Ports 'free_port';
 use NegTest::Store;
 use NegTest::TLS;
@@ -57,7 +58,8 @@ for my $kind (@kinds) {
     like join("\n", $log->wait_for(qr/\(bindings\)/)), qr/server's: somebody relays a token/, '... which is said';
 }
 
-{
+SKIP: {
+    skip 'mod_http2 does not work with prefork', 3 if mpm() eq 'prefork';
     my $client = client('TLSv1_3', 'tickets', 'rsa', alpn => 'h2');
     my ($bound, @resumed);
     for (1 .. 2) {

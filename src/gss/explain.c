@@ -164,32 +164,14 @@ static const char *explain_not_yet_valid(evidence *e)
                         whose_ticket(e));
 }
 
-/* The certificate that it was held against is this server's, but perhaps not the one that the
- * client was shown. */
-static const char *explain_unsure_bindings(evidence *e)
-{
-    return apr_psprintf(
-        e->pool,
-        "%s came with channel bindings of another TLS certificate than this server's first, on a "
-        "resumed TLS session that does not say which certificate its client was shown: it began "
-        "before this module was loaded, at another server, or mod_ssl and this module use two "
-        "builds of OpenSSL. If the virtual host has several certificates, or has just got a new "
-        "one, the client enters with its next full handshake: end the old sessions with a new "
-        "SSLSessionTicketKeyFile and an empty SSLSessionCache, or have none (SSLSessionTickets "
-        "Off, SSLSessionCache none). If it has one, somebody relays a token",
-        whose_ticket(e));
-}
-
 static const char *explain_bindings(evidence *e)
 {
-    if (e->in->bindings_unsure)
-        return explain_unsure_bindings(e);
     return apr_psprintf(e->pool,
                         "%s came with channel bindings of another TLS certificate than this "
-                        "server's: somebody relays a token, or something in front of httpd ends "
+                        "server's%s: somebody relays a token, or something in front of httpd ends "
                         "the TLS connection; its certificate is then to be named in "
                         "AuthNegotiateChannelBinding",
-                        whose_ticket(e));
+                        whose_ticket(e), e->in->bindings_doubt ? e->in->bindings_doubt : "");
 }
 
 static const char *explain_other(evidence *e, const neg_refusal *refusal)

@@ -99,7 +99,8 @@ typedef struct {
     unsigned mech;       /**< whose token it is, as core/token.h found out */
     int is_spnego;       /**< and whether it is wrapped in SPNEGO */
     neg_bytes bindings;  /**< application data of the channel bindings; empty: none */
-    int bindings_unsure; /**< the client may have been shown another certificate: see binding.c */
+    const char *bindings_doubt; /**< why the client may have been shown another certificate, as the
+                                     first cause in a sentence; NULL: it was this one */
     int want_delegated;
     int want_ap_req;
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
