@@ -37,7 +37,8 @@
 #include "resumed.h"
 
 struct neg_tls {
-    SSL *ssl; /* until its handshake is over; then NULL, since mod_ssl may end it at any time */
+    SSL *ssl; /* of mod_ssl's, which may end it at any time: until its handshake is over or has
+                 failed */
     apr_size_t len;
     unsigned char end_point[NEG_END_POINT_MAX];
 };
@@ -159,19 +160,28 @@ static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
 
 /* ---- httpd's hooks ---- */
 
-/* After it, in the connection's own thread, and before there is a request or a stream. */
+static void look_at(neg_tls *tls, SSL *ssl)
+{
+    neg_bytes said = {NULL, 0};
+    if (SSL_is_init_finished(ssl) && SSL_session_reused(ssl))
+        said = said_by(SSL_get_session(ssl));
+    tls->len = said.len;
+    if (said.len)
+        memcpy(tls->end_point, said.data, said.len);
+}
+
+/* After it, in the connection's own thread, and before there is a request or a stream.  A handshake
+ * that has failed (or plain HTTP instead of one) has ended the SSL by now: mod_ssl says that the
+ * connection has TLS as long as it has not. */
 static int process_connection(conn_rec *c)
 {
     neg_tls *tls = c->master ? NULL : neg_conn_tls(c);
-    if (!tls || !tls->ssl || !SSL_is_init_finished(tls->ssl))
+    SSL *ssl = tls ? tls->ssl : NULL;
+    if (!ssl)
         return DECLINED;
-    if (SSL_session_reused(tls->ssl)) {
-        neg_bytes said = said_by(SSL_get_session(tls->ssl));
-        tls->len = said.len;
-        if (said.len)
-            memcpy(tls->end_point, said.data, said.len);
-    }
     tls->ssl = NULL;
+    if (ap_ssl_conn_is_ssl(c))
+        look_at(tls, ssl);
     return DECLINED;
 }
 

@@ -62,19 +62,24 @@ sub put {
 $server->start;
 my @children = $server->children;
 
-# --- a client: one connection, then another, each used by several users --------
+# --- a client: one connection, then another, some of them used by several users --
 
 # What is asked for without a token must be answered for the user of the
-# connection, or refused: that is known here, request by request.
+# connection, or refused: that is known here, request by request. A second user
+# ends keeping, for as long as the connection lives.
 sub run_client {
     my ($number) = @_;
     srand 1000 + $number;
     my %count = map { $_ => 0 } qw(header connection refused closed);
     my @wrong;
-    my ($http, $known);
+    my ($http, $own, $first, $shared, $known);
     for my $i (1 .. REQUESTS) {
-        if (!$http || rand() < 0.05) { $http = http(port => $server->port, timeout => 30); $known = undef }
-        my $user  = $users[ rand @users ];
+        if (!$http || rand() < 0.05) {
+            $http = http(port => $server->port, timeout => 30);
+            $own  = $users[ rand @users ];
+            $first = $shared = $known = undef;
+        }
+        my $user  = rand() < 0.9 ? $own : $users[ rand @users ];
         my $name  = (qw(keep keep keep-too keep-two lose))[ rand 5 ];
         my $page  = rand() < 0.2 ? 'twice' : 'who';
         my $token = rand() < 0.4;
@@ -93,7 +98,9 @@ sub run_client {
             $token                                               ? $user
           : $keeps && $known && $known->{space} eq $space        ? $known->{user}
           :                                                        undef;
-        $known = $keeps ? { user => $user, space => $space } : undef if $token;
+        $first ||= $user if $token;
+        $shared ||= $token && $user ne $first;
+        $known = $keeps && !$shared ? { user => $user, space => $space } : undef if $token;
         if (!defined $expect) {
             $count{refused}++;
             push @wrong, "$i /$name: " . $r->status . ' instead of 401' if $r->status != 401;
