@@ -90,11 +90,17 @@ static int is_resumed(const neg_attempt *a)
     return strcmp(ask_tls(a, "SSL_SESSION_RESUMED"), "Resumed") == 0;
 }
 
-static const char resumed_doubt[] =
-    ", on a resumed TLS session that does not say which certificate its client was shown (it began "
-    "without this module, or mod_ssl has another OpenSSL): where the virtual host has several "
-    "certificates, or a new one, the client enters with a full handshake, so begin with an empty "
-    "SSLSessionCache and a new SSLSessionTicketKeyFile; where it has one";
+#define OTHER " came with channel bindings of another TLS certificate than this server's"
+#define CAUSE                                                                                      \
+    ": somebody relays a token, or something in front of httpd ends the TLS connection; its "      \
+    "certificate is then to be named in AuthNegotiateChannelBinding"
+
+static const char refused[] = OTHER CAUSE;
+static const char refused_unsure[] =
+    OTHER ", on a resumed TLS session that does not say which certificate its client was shown (it "
+          "began without this module, or mod_ssl has another OpenSSL): where the virtual host has "
+          "several certificates, or a new one, the client enters with a full handshake, so begin "
+          "with an empty SSLSessionCache and a new SSLSessionTicketKeyFile; where it has one" CAUSE;
 
 /*
  * Of httpd's own TLS: the certificate that this very client was shown (SNI, RSA or ECDSA).
@@ -115,7 +121,7 @@ static const char *own_end_point(const neg_attempt *a, neg_leg_input *in)
         in->bindings = neg_resumed_end_point(a->r->connection);
         if (in->bindings.len)
             return NULL;
-        in->bindings_doubt = resumed_doubt;
+        in->bindings_refused = refused_unsure;
     }
     pem = ask_tls(a, "SSL_SERVER_CERT");
     why = *pem ? neg_worker_end_point(in->worker, p, pem, &in->bindings)
@@ -128,7 +134,7 @@ const char *neg_binding_find(const neg_attempt *a, neg_leg_input *in)
     const neg_binding_rule *rule = a->conf->channel_binding;
     in->bindings.data = NULL;
     in->bindings.len = 0;
-    in->bindings_doubt = NULL;
+    in->bindings_refused = refused;
     if (rule && rule->mode == NEG_BINDING_OFF)
         return NULL;
     if (rule && rule->certificate) {

@@ -229,7 +229,7 @@ void neg_slots_child_status(server_rec *s, pid_t pid, ap_generation_t gen, int s
 
 const char *neg_binding_set(cmd_parms *cmd, void *conf, const char *mode, const char *file);
 /** The channel bindings of this request's connection, empty when it has none: fills in->bindings
- * and in->bindings_doubt, with in->worker.
+ * and in->bindings_refused, with in->worker.
  * @return NULL, or a sentence in the request's pool */
 const char *neg_binding_find(const neg_attempt *a, neg_leg_input *in);
 

@@ -164,16 +164,6 @@ static const char *explain_not_yet_valid(evidence *e)
                         whose_ticket(e));
 }
 
-static const char *explain_bindings(evidence *e)
-{
-    return apr_psprintf(e->pool,
-                        "%s came with channel bindings of another TLS certificate than this "
-                        "server's%s: somebody relays a token, or something in front of httpd ends "
-                        "the TLS connection; its certificate is then to be named in "
-                        "AuthNegotiateChannelBinding",
-                        whose_ticket(e), e->in->bindings_doubt ? e->in->bindings_doubt : "");
-}
-
 static const char *explain_other(evidence *e, const neg_refusal *refusal)
 {
     return apr_psprintf(e->pool, "GSSAPI refused the token: %s",
@@ -414,7 +404,7 @@ void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure 
     gather(p, refusal->in, bindings || error >= 0, e);
     if (bindings) {
         failure->cause = NEG_CAUSE_BINDINGS;
-        failure->text = explain_bindings(e);
+        failure->text = apr_pstrcat(p, whose_ticket(e), refusal->in->bindings_refused, NULL);
     } else if (error >= 0) {
         failure->cause = by_error[error].cause;
         failure->text = by_error[error].explain(e);

@@ -95,12 +95,11 @@ typedef struct {
     const neg_acceptor *acceptor;
     neg_context *context; /**< from the leg before, or NULL; consumed */
     neg_bytes token;
-    neg_bytes ap_req;    /**< the AP-REQ in it, if any: to explain a failure */
-    unsigned mech;       /**< whose token it is, as core/token.h found out */
-    int is_spnego;       /**< and whether it is wrapped in SPNEGO */
-    neg_bytes bindings;  /**< application data of the channel bindings; empty: none */
-    const char *bindings_doubt; /**< why the client may have been shown another certificate, as the
-                                     first cause in a sentence; NULL: it was this one */
+    neg_bytes ap_req;             /**< the AP-REQ in it, if any: to explain a failure */
+    unsigned mech;                /**< whose token it is, as core/token.h found out */
+    int is_spnego;                /**< and whether it is wrapped in SPNEGO */
+    neg_bytes bindings;           /**< application data of the channel bindings; empty: none */
+    const char *bindings_refused; /**< what is said of a token with others, after whose it is */
     int want_delegated;
     int want_ap_req;
     const apr_array_header_t *wants; /**< of const char *: names of attributes; NULL: none */
