@@ -94,6 +94,17 @@ static int has(const char *said, const char *directive)
     return neg_cachecontrol_find(said, directive) != NEG_DIRECTIVE_NONE;
 }
 
+/* What certain caches obey before Cache-Control (RFC 9213, nginx, surrogates). */
+static void silence_others(request_rec *r)
+{
+    static const char *const names[] = {"X-Accel-Expires", "CDN-Cache-Control", "Surrogate-Control",
+                                        "Edge-Control"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        apr_table_unset(r->headers_out, names[i]);
+        apr_table_unset(r->err_headers_out, names[i]);
+    }
+}
+
 /* `public, private` has two meanings.  CacheStorePrivate and CacheStoreNoStore would keep it all
  * the same, and this variable is what mod_cache obeys always. */
 static void keep_from_caches(request_rec *r, const char *said)
@@ -101,6 +112,7 @@ static void keep_from_caches(request_rec *r, const char *said)
     static const char *const for_caches[] = {"public", "s-maxage", NULL};
     int is_open = has(said, "public") || has(said, "s-maxage");
     neg_publish_uncacheable(r);
+    silence_others(r);
     if (is_open)
         said = neg_cachecontrol_without(r->pool, said, for_caches);
     if (neg_cachecontrol_find(said, "private") != NEG_DIRECTIVE_BARE && !has(said, "no-store"))
