@@ -51,11 +51,13 @@ static void tell(neg_attempt *a, neg_logout result)
     const char *name = neg_session_cookie_name(a);
     neg_cookie_rule rule = neg_config_cookie(a->conf);
     if (result == NEG_LOGOUT_NOTHING)
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, a->r,
-                      "logout has ended no session: the client sent no cookie %s of one that goes "
-                      "on. If it has one, see that AuthName and AuthNegotiateSessionCookie are the "
-                      "same here as where it logged in, and that Path=%s covers this URL",
-                      name, rule.path);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_INFO, 0, a->r,
+            "logout has ended no session: the client sent no cookie %s of one that goes "
+            "on. If it has one, see that AuthName and AuthNegotiateSessionCookie are the "
+            "same here as where it logged in, that Path=%s covers this URL, and that this "
+            "is the same host, port and scheme (https) as the login",
+            name, rule.path);
     if (result == NEG_LOGOUT_TOO_MANY)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, a->r,
                       "logout cannot say that the session has ended: the client sent more cookies "

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <apr_fnmatch.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "urlmap.h"
@@ -193,17 +194,52 @@ static const char *name_of(apr_pool_t *p, const ap_directive_t *host)
                 : "the main server";
 }
 
-static const char *remedy(apr_pool_t *p, const place *page, const place *other)
+/* As the last SSLEngine of its own lines says. @return -1: none does */
+static int engine_of(const neg_urls *u, const ap_directive_t *host)
 {
-    const char *there = apr_psprintf(p, "<Location \"%s\"> there", other->url);
+    const apr_array_header_t *lines = neg_urlmap_lines(u, host);
+    int engine = -1;
+    for (int i = 0; i < lines->nelts; i++) {
+        const neg_line *l = &APR_ARRAY_IDX(lines, i, neg_line);
+        if (is(l, "SSLEngine"))
+            engine = strcasecmp(l->word[0], "off") != 0;
+    }
+    return engine;
+}
+
+static int is_at_443(const ap_directive_t *host)
+{
+    for (const char *at = host->args; (at = strstr(at, ":443")); at += 4)
+        if (!apr_isdigit(at[4]))
+            return 1;
+    return 0;
+}
+
+/* Whether its URLs are https already: a redirect to https would come back to it. */
+static int has_tls(const neg_urls *u, const ap_directive_t *host)
+{
+    int engine = host ? engine_of(u, host) : -1;
+    if (engine < 0)
+        engine = engine_of(u, NULL);
+    return engine > 0 || (host && is_at_443(host));
+}
+
+static const char *remedy(const neg_urls *u, const place *page, const place *other)
+{
+    apr_pool_t *p = u->pool;
+    const char *there = apr_psprintf(p, "into a <Location \"%s\"> of that host", other->url);
     if (*page->target == '/')
-        there = apr_psprintf(p, "<Directory \"%s\">, which counts for every URL", page->target);
-    return page->host == other->host
-               ? apr_psprintf(p, "Put the section's lines into %s", there)
-               : apr_psprintf(p,
-                              "Write Redirect permanent \"%s\" \"https://...\" there, or put the "
-                              "section's lines into %s, outside of the virtual hosts",
-                              other->url, there);
+        there = apr_psprintf(p,
+                             "into <Directory \"%s\">, outside of the virtual hosts: it counts for "
+                             "every host and URL",
+                             page->target);
+    return page->host == other->host || has_tls(u, other->host)
+               ? apr_psprintf(p, "Put the section's lines %s", there)
+               : apr_psprintf(
+                     p,
+                     "Write Redirect permanent \"%s\" \"https://...\" in that host, or put "
+                     "the section's lines %s",
+                     other->url, there);
 }
 
 static void tell(const neg_urls *u, const neg_line *l, const place *page, const place *other,
@@ -214,10 +250,11 @@ static void tell(const neg_urls *u, const neg_line *l, const place *page, const 
                                 l->line->filename, l->line->line_num);
     found->sentence = apr_psprintf(
         u->pool,
-        "<Location %s> does not protect all ways to its page: %s answers %s with the same (%s, "
-        "%s:%d), and asks nobody. %s",
-        l->scope.text, name_of(u->pool, other->host), other->url, by->line->directive,
-        by->line->filename, by->line->line_num, remedy(u->pool, page, other));
+        "the same %s open at %s: %s there needs no login, because %s (%s:%d) leads to %s, and "
+        "<Location %s> is not for it. %s",
+        *page->target == '/' ? "files are" : "page is", name_of(u->pool, other->host), other->url,
+        by->line->directive, by->line->filename, by->line->line_num,
+        *page->target == '/' ? "them" : "it", l->scope.text, remedy(u, page, other));
 }
 
 /* A part is looked at in the page's own host alone: elsewhere it may well be meant to be open. */

@@ -44,7 +44,7 @@ static const char *create_store(cmd_parms *cmd, neg_replay *replay, const char *
         why = neg_store_create(cmd, &use, text, &replay->store);
     replay->kind = NEG_REPLAY_STORE;
     if (why)
-        return apr_psprintf(cmd->pool, "AuthNegotiateReplayCache: %s. Or write default, or none",
+        return apr_psprintf(cmd->pool, "AuthNegotiateReplayCache: %s. Or write default or memory",
                             why);
     if (!neg_store_is_local(replay->store) && strchr(text, ','))
         return apr_psprintf(cmd->pool,

@@ -175,6 +175,20 @@ const char *neg_session_attributes(apr_pool_t *p, const neg_cookie_rule *rule, i
 
 /* ---- AuthNegotiateSessionKey ---- */
 
+/* Never into the file that was named: it may be somebody's TLS key. */
+static const char *key_remedy(apr_pool_t *p, const char *path)
+{
+    const char *example = "/etc/apache2/session.key";
+    apr_finfo_t info;
+    if (path && APR_STATUS_IS_ENOENT(apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_LINK, p)))
+        example = path;
+    else if (path && strcmp(path, example) == 0)
+        example = "/etc/apache2/session-new.key";
+    return apr_psprintf(
+        p, "%s: (umask 077; openssl rand -base64 32 > %s)",
+        example == path ? "Make one with" : "Name another file here; to make a new one", example);
+}
+
 /* Looked at once it is open, so that what is judged is what is read. */
 static const char *check_owner(int fd)
 {
@@ -182,10 +196,10 @@ static const char *check_owner(int fd)
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
         return "it is no file";
     if (info.st_uid != geteuid() && info.st_uid != 0)
-        return "it belongs to another user, who could read and change it: chown root";
+        return "it belongs to another user, who could read and change it";
     if (info.st_mode & (S_IRWXG | S_IRWXO))
         return "others than its owner can read or change it, and so could make sessions of any "
-               "user: chmod 600, and write another key into it";
+               "user";
     return NULL;
 }
 
@@ -215,10 +229,8 @@ const char *neg_session_set_key(cmd_parms *cmd, void *ignored, const char *file)
     const char *why = path ? read_key(cmd->temp_pool, path, key) : "its path is not valid";
     (void)ignored;
     if (why)
-        return apr_psprintf(cmd->pool,
-                            "AuthNegotiateSessionKey %s: %s. Make a key with: (umask 077; openssl "
-                            "rand -base64 32 > %s)",
-                            path ? path : file, why, path ? path : file);
+        return apr_psprintf(cmd->pool, "AuthNegotiateSessionKey %s cannot be used: %s. %s",
+                            path ? path : file, why, key_remedy(cmd->temp_pool, path));
     if (!server->session_keys)
         server->session_keys = neg_seal_ring_make(cmd->pool);
     neg_seal_ring_add(server->session_keys, key);

@@ -118,8 +118,8 @@ static void tell_two(neg_attempt *a, const neg_identity *one, const neg_identity
         a, NEG_CAUSE_TWO_SESSIONS,
         apr_psprintf(
             neg_attempt_pool(a),
-            "the client sent cookies %s of sessions of %s and of %s, so neither counts, and "
-            "its ticket is asked for. Another host of the domain may have planted one: use "
+            "the client sent cookies %s of sessions of %s and of %s. Neither is used, and the "
+            "client is asked for its ticket. Another host of the domain may have planted one: use "
             "TLS and a cookie whose name begins with __Host- (AuthNegotiateSessionCookie "
             "default, without Path and Domain), which no other host can set",
             neg_session_cookie_name(a), one->principal, other->principal));

@@ -73,13 +73,14 @@ static void tell_full(neg_attempt *a)
 {
     neg_report_aside(
         a, NEG_CAUSE_SESSION_LIMIT,
-        apr_psprintf(neg_attempt_pool(a),
-                     "%s has %d sessions, or has begun as many in the last %d minutes, so this "
-                     "request begins none: see which client of this user logs in again and again "
-                     "and keeps no cookie, and give it a cookie jar. It is served as without "
-                     "sessions, with a ticket for each request",
-                     a->identity->principal, NEG_SESSIONS_MAX,
-                     (int)apr_time_sec(NEG_SESSION_WINDOW) / 60));
+        apr_psprintf(
+            neg_attempt_pool(a),
+            "%s has %d sessions, or has begun as many in the last %d minutes, so this "
+            "request begins none: see which client of this user logs in again and again "
+            "and keeps no cookie, and give it a cookie jar. It is served as without "
+            "sessions, with a ticket for each request. Where no client does so, the idle time "
+            "is very short: AuthNegotiateSessionStore cookie has no such limit",
+            a->identity->principal, NEG_SESSIONS_MAX, (int)apr_time_sec(NEG_SESSION_WINDOW) / 60));
 }
 
 int neg_session_take_seat(neg_attempt *a, neg_live *l)

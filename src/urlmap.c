@@ -19,9 +19,10 @@ static int is_line(const neg_line *l, const char *directive)
 /* There may be many others. */
 static int may_matter(const char *directive)
 {
-    static const char *const begin[] = {
-        "AuthType", "Require", "Redirect", "RewriteRule", "Deny",         "SSLReq", "MDRequire",
-        "Alias",    "Script",  "WSGIScri", "ProxyPass",   "DocumentRoot", "Listen", "SetHand"};
+    static const char *const begin[] = {"AuthType",     "Require", "Redirect",  "RewriteRule",
+                                        "Deny",         "SSLReq",  "SSLEngine", "MDRequire",
+                                        "Alias",        "Script",  "WSGIScri",  "ProxyPass",
+                                        "DocumentRoot", "Listen",  "SetHand"};
     for (size_t i = 0; i < sizeof(begin) / sizeof(*begin); i++)
         if (strncasecmp(directive, begin[i], strlen(begin[i])) == 0)
             return 1;

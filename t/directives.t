@@ -164,7 +164,7 @@ my %DIRECTIVES = (
             Default            => 'twice',
         ],
         wrong => [
-            'no-such-cache'    => qr/is no cache that is loaded; write a provider .* Or write default, or none/,
+            'no-such-cache'    => qr/is no cache that is loaded; write a provider .* Or write default or memory/,
             'default or-local' => qr/go with a shared cache/,
             'shmcb(512000)'    => qr{write shmcb:/path/name\(512000\)},
             'redis://localhost:6379' => qr{names no server: write redis:host:port.*without //},

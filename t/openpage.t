@@ -25,27 +25,30 @@ sub host {
 
 my @open = (
     [ 'a host at port 80', https($page) . http80(),
-        qr{VirtualHost \*:\d+> \(\S+:\d+\) answers /private with the same \(DocumentRoot, },
-        qr{Write Redirect permanent "/private" "https://\.\.\." there, or .*<Directory "\S+/private">.* outside of the virtual hosts} ],
-    [ 'a host of another name with the same DocumentRoot', https($page) . host('*:@port@', 'other.example.com'), qr{answers /private} ],
-    [ 'its own DocumentRoot lines', https('DocumentRoot "@documentroot@"', $page) . http80('DocumentRoot "@documentroot@/"'), qr{answers /private} ],
-    [ 'a DocumentRoot above',  https('DocumentRoot "@documentroot@/a"', $page) . http80(), qr{answers /a/private} ],
-    [ 'the main server at port 80', https($page), qr{the main server answers /private} ],
-    [ 'an Alias of both', https("Alias /private /srv/x\n$page") . http80('Alias /intern /srv/x'), qr{answers /intern with the same \(Alias, } ],
-    [ 'a backend of both', https("ProxyPass /private http://127.0.0.1:8/\n$page") . http80('ProxyPass / http://127.0.0.1:8/'), qr{answers / with the same \(ProxyPass}, qr{<Location "/"> there} ],
-    [ 'a handler of both', "<Location /private>\nSetHandler server-status\n</Location>\n" . https($page) . http80(), qr{answers /private with the same \(SetHandler} ],
-    [ 'a redirect of something else', https($page) . http80('Redirect /private-not https://www.example.com/'), qr{answers /private} ],
-    [ 'a RedirectMatch of something else', https($page) . http80('RedirectMatch ^/$ https://www.example.com/'), qr{answers /private} ],
-    [ 'a RewriteRule of something else', https($page) . http80("RewriteEngine On\nRewriteRule ^/old https://www.example.com/ [R]"), qr{answers /private} ],
-    [ 'a <Directory> that grants', https($page) . "<Directory \"$files\">\nRequire all granted\n</Directory>\n" . http80(), qr{answers /private} ],
-    [ '<Files> that are denied', https($page) . "<FilesMatch \"^\\.ht\">\nRequire all denied\n</FilesMatch>\n" . http80(), qr{answers /private} ],
-    [ 'another location that is denied', https($page) . http80("<Location /privat>\nRequire all denied\n</Location>"), qr{answers /private} ],
-    [ 'another directory by wildcard', https($page) . "<Directory \"/home/*/private\">\nRequire all denied\n</Directory>\n" . http80(), qr{answers /private} ],
-    [ 'a second URL by an Alias', qq{Alias "/second" "$files"\n$page}, qr{the main server answers /second with the same \(Alias, }, qr{Put the section's lines into <Directory "\S+/private">} ],
-    [ 'a second URL by a ScriptAlias', qq{ScriptAlias /private /usr/lib/x/app\nScriptAlias /cgi-bin/ /usr/lib/x/\n$page}, qr{answers /cgi-bin/app with the same \(ScriptAlias, } ],
-    [ 'a second URL by the DocumentRoot', qq{Alias /private "\@documentroot\@/intern"\n$page}, qr{answers /intern with the same \(DocumentRoot} ],
-    [ 'a second URL of a part', qq{Alias /reports "$files/reports"\n$page}, qr{answers /reports with the same \(Alias} ],
-    [ 'an Alias in a <Location>', qq{<Location /second>\nAlias "$files"\n</Location>\n$page}, qr{answers /second} ],
+        qr{the same files are open at <VirtualHost \*:\d+> \(\S+:\d+\): /private there needs no login, because DocumentRoot \(},
+        qr{Write Redirect permanent "/private" "https://\.\.\." in that host, or .*<Directory "\S+/private">.* outside of the virtual hosts} ],
+    [ 'a host of another name with the same DocumentRoot', https($page) . host('*:@port@', 'other.example.com'), qr{/private there needs no login} ],
+    [ 'a host with TLS', https($page) . host('*:@port@', 'other.example.com', 'SSLEngine on'), qr{needs no login.* Put the section's lines into <Directory} ],
+    [ 'a host at port 443', https($page) . host('*:@port@ 127.0.0.1:443', 'other.example.com'), qr{needs no login.* Put the section's lines into <Directory} ],
+    [ 'a host without TLS beside a server with it', "SSLEngine on\n" . https($page) . host('*:@port@', 'other.example.com', 'SSLEngine off'), qr{Write Redirect} ],
+    [ 'its own DocumentRoot lines', https('DocumentRoot "@documentroot@"', $page) . http80('DocumentRoot "@documentroot@/"'), qr{/private there needs no login} ],
+    [ 'a DocumentRoot above',  https('DocumentRoot "@documentroot@/a"', $page) . http80(), qr{/a/private there needs no login} ],
+    [ 'the main server at port 80', https($page), qr{open at the main server: /private there needs no login} ],
+    [ 'an Alias of both', https("Alias /private /srv/x\n$page") . http80('Alias /intern /srv/x'), qr{/intern there needs no login, because Alias} ],
+    [ 'a backend of both', https("ProxyPass /private http://127.0.0.1:8/\n$page") . http80('ProxyPass / http://127.0.0.1:8/'), qr{/ there needs no login, because ProxyPass}, qr{the same page is open .* into a <Location "/"> of that host} ],
+    [ 'a handler of both', "<Location /private>\nSetHandler server-status\n</Location>\n" . https($page) . http80(), qr{/private there needs no login, because SetHandler} ],
+    [ 'a redirect of something else', https($page) . http80('Redirect /private-not https://www.example.com/'), qr{/private there needs no login} ],
+    [ 'a RedirectMatch of something else', https($page) . http80('RedirectMatch ^/$ https://www.example.com/'), qr{/private there needs no login} ],
+    [ 'a RewriteRule of something else', https($page) . http80("RewriteEngine On\nRewriteRule ^/old https://www.example.com/ [R]"), qr{/private there needs no login} ],
+    [ 'a <Directory> that grants', https($page) . "<Directory \"$files\">\nRequire all granted\n</Directory>\n" . http80(), qr{/private there needs no login} ],
+    [ '<Files> that are denied', https($page) . "<FilesMatch \"^\\.ht\">\nRequire all denied\n</FilesMatch>\n" . http80(), qr{/private there needs no login} ],
+    [ 'another location that is denied', https($page) . http80("<Location /privat>\nRequire all denied\n</Location>"), qr{/private there needs no login} ],
+    [ 'another directory by wildcard', https($page) . "<Directory \"/home/*/private\">\nRequire all denied\n</Directory>\n" . http80(), qr{/private there needs no login} ],
+    [ 'a second URL by an Alias', qq{Alias "/second" "$files"\n$page}, qr{the main server: /second there needs no login, because Alias}, qr{Put the section's lines into <Directory "\S+/private">} ],
+    [ 'a second URL by a ScriptAlias', qq{ScriptAlias /private /usr/lib/x/app\nScriptAlias /cgi-bin/ /usr/lib/x/\n$page}, qr{/cgi-bin/app there needs no login, because ScriptAlias} ],
+    [ 'a second URL by the DocumentRoot', qq{Alias /private "\@documentroot\@/intern"\n$page}, qr{/intern there needs no login, because DocumentRoot} ],
+    [ 'a second URL of a part', qq{Alias /reports "$files/reports"\n$page}, qr{/reports there needs no login, because Alias} ],
+    [ 'an Alias in a <Location>', qq{<Location /second>\nAlias "$files"\n</Location>\n$page}, qr{/second there needs no login} ],
 );
 
 my @closed = (
@@ -81,7 +84,7 @@ my @closed = (
 
 plan tests => 2 * @open + @closed + 3;
 
-my $found = qr/does not protect all ways to its page/;
+my $found = qr/there needs no login/;
 
 for (@open) {
     my ($name, $conf, @patterns) = @$_;

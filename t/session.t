@@ -371,6 +371,8 @@ subtest 'keys' => sub {
         ok !$r->{ok}, "a file $what stops the start";
         like $r->{output}, $says, '... and says why';
         unlike $r->{output}, qr/\Q@{[ $key{new} =~ s{\n}{}r ]}\E/, '... without the key';
+        my ($into) = $r->{output} =~ m{base64 32 > (\S+)\)};
+        is $into, -e $file ? '/etc/apache2/session.key' : $file, '... and what to write, which overwrites no file that was named';
     }
 };
 
