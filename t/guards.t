@@ -22,7 +22,7 @@ my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
 
-plan tests => 51;
+plan tests => 52;
 
 # --- directives --------------------------------------------------------------
 
@@ -88,10 +88,14 @@ is_deeply [ table_of('Control') ], [ controls() ], '... and what the module look
         $code_of{$name} = $code;
     }
     my %documented = section($variables, 'NEGOTIATE_ERROR') =~ /^\| `([\w-]+)` \| (\d+) \|/mg;
-    is_deeply \%documented, \%is, 'every cause, with its status';
+    my %aside      = map { $_ => 1 } section($variables, 'NEGOTIATE_ERROR') =~ /^\| `([\w-]+)` \| (?!\d+ \|)/mg;
+    my %refuses    = map { $_ => $is{$_} } grep { !$aside{$_} } keys %is;
+    is_deeply \%documented, \%refuses, 'every cause that refuses, with its status';
 
     my $code = join '', map { read_file($_) } grep { /\.c$/ } sources();
     is_deeply [ grep { $code !~ /NEG_CAUSE_$_\b/ } sort keys %code_of ], [], 'every cause is in use';
+    my @only_aside = map { $code_of{$_} } grep { is_aside_alone($code, $_) } keys %code_of;
+    is_deeply [ sort keys %aside ], [ sort @only_aside ], 'the causes that are never a refusal';
     my @of_readme = section(read_file('README'), 'When it does not work') =~ /^\| ([^|]+) \|/mg;
     is_deeply [ grep { !exists $is{$_} } map { /`([a-z-]+)`/g } @of_readme ], [], 'README knows no other';
 }
@@ -242,6 +246,14 @@ sub files_with {
 # --- what the documents have -------------------------------------------------
 
 sub documents { return map { "docs/$_.md" } qw(THREATS delegation design directives modules performance proxies sessions variables) }
+
+# Named where something is said and the request goes on, and nowhere else.
+sub is_aside_alone {
+    my ($code, $name) = @_;
+    my @all   = $code =~ /NEG_CAUSE_$name\b/g;
+    my @aside = $code =~ /neg_report_aside\(\s*\w+,\s*NEG_CAUSE_$name\b/g;
+    return @all && @all == @aside;
+}
 
 sub section {
     my ($text, $title) = @_;
