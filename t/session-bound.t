@@ -19,7 +19,7 @@ plan skip_all => 'it is the same with every MPM' if mpm() eq 'prefork';
 my $LOGINS = $ENV{NEG_SESSION_LOGINS} || 700;    # 575 were enough to empty shmcb
 use constant { MOST => 16, WINDOW => 600 };
 my $ALICE = 'alice@EXAMPLE.TEST';
-kdc()->add_principal($_, password => $_) for qw(mallory MALLORY);
+kdc()->add_principal($_, password => $_) for qw(greedy GREEDY);
 
 sub conf {
     my ($store) = @_;
@@ -70,7 +70,7 @@ sub attack {
     my ($entered, %cookie) = (0);
     my $own = '';
     for my $i (1 .. $logins) {
-        my $who = $i % 3 ? 'mallory' : 'MALLORY';
+        my $who = $i % 3 ? 'greedy' : 'GREEDY';
         my $r   = login($who, $i % 4 == 1 ? (Cookie => $own) : ());
         $entered++ if $r->status == 200;
         my $pair = pair_of($r);
@@ -83,7 +83,7 @@ sub attack {
 
 sub attack_at_once {
     my ($clients) = @_;
-    ccache($_) for qw(mallory MALLORY);
+    ccache($_) for qw(greedy GREEDY);
     my @all = $clients == 1
       ? attack($LOGINS)
       : in_parallel($clients, sub { undef $http; return attack($LOGINS / $clients) });
@@ -105,7 +105,7 @@ sub others_go_on {
     cmp_ok $store->count - $before, '<=', MOST, '... and what he has in the store is so much' if $store;
     diag sprintf '%d logins in %.0f s: %d sessions', $LOGINS, $seconds, $begun if $ENV{NEG_SESSION_LOGINS};
     my @told = $server->log->lines(qr/auth_negotiate:warn.*session-limit/);
-    like $told[0], qr/mallory\@.*keeps no cookie.*cookie jar/i, 'the log has the cause and the remedy';
+    like $told[0], qr/greedy\@.*keeps no cookie.*cookie jar/i, 'the log has the cause and the remedy';
     my @children = $server->children;
     cmp_ok scalar @told, '<=', @children * (1 + (time - $begin) / 60), '... once a minute for each child';
     return;
