@@ -13,38 +13,24 @@
 #include <apr_strings.h>
 
 #include "apreq.h"
-#include "keyring.h"
+#include "explain.h"
 
-#define SHOWN_PRINCIPALS 6
-#define SHOWN_NAME       256
+#define SHOWN_NAME 256
 
 /* RFC 4120 section 7.5.1: the Authenticator of an AP-REQ is encrypted with key usage 11. */
 #define KEYUSAGE_AP_REQ_AUTHENTICATOR 11
 
 /* ---- The ticket as evidence ---- */
 
-typedef struct {
-    apr_pool_t *pool;
-    krb5_context krb5;
-    const neg_leg_input *in;
-    const char *keytab_name;
-    const neg_keys *keys; /* NULL when they are not at hand: the file has to be read */
-    neg_ap_req ap_req;
-    krb5_ticket *ticket;    /* NULL when the token holds none that can be read */
-    const char *server;     /* the principal that the ticket was made for */
-    const char *client;     /* NULL when the ticket cannot be decrypted */
-    apr_time_t client_time; /* 0 when unknown */
-} evidence;
-
 static apr_status_t free_ticket(void *data)
 {
-    evidence *e = data;
+    neg_evidence *e = data;
     krb5_free_ticket(e->krb5, e->ticket);
     return APR_SUCCESS;
 }
 
 /* Names come from strangers and go into a log and an environment. */
-static const char *principal_text(evidence *e, krb5_principal principal)
+static const char *principal_text(neg_evidence *e, krb5_principal principal)
 {
     char *name;
     const char *text;
@@ -55,7 +41,7 @@ static const char *principal_text(evidence *e, krb5_principal principal)
     return text;
 }
 
-static void read_authenticator(evidence *e)
+static void read_authenticator(neg_evidence *e)
 {
     krb5_enc_data sealed = {0};
     krb5_data plain = {0};
@@ -76,16 +62,24 @@ static void read_authenticator(evidence *e)
 }
 
 /* Where GSSAPI has not opened it, only the key that it names is of interest. */
-static void decrypt_ticket(evidence *e, int was_opened)
+static void decrypt_ticket(neg_evidence *e, int was_opened)
 {
-    if ((e->keys ? neg_keys_decrypt(e->pool, e->keys, e->ticket, was_opened)
-                 : neg_keytab_decrypt(e->krb5, e->keytab_name, e->ticket)) != 0)
+    if (!e->keys || neg_keys_decrypt(e->pool, e->keys, e->ticket, was_opened) != 0)
         return;
     e->client = principal_text(e, e->ticket->enc_part2->client);
+    e->whose = apr_pstrcat(e->pool, "the ticket of ", e->client, NULL);
     read_authenticator(e);
 }
 
-static void gather(apr_pool_t *p, const neg_leg_input *in, int was_opened, evidence *e)
+/* Those in memory, or what is in the file just now. */
+static const neg_keys *find_keys(const neg_evidence *e)
+{
+    const char *wanted = e->in->acceptor->keytab;
+    const neg_keys *keys = neg_worker_keylist(e->in->worker, e->pool, wanted, e->in->now);
+    return keys ? keys : neg_keys_of(e->pool, e->krb5, e->keytab_name);
+}
+
+static void gather(apr_pool_t *p, const neg_leg_input *in, int was_opened, neg_evidence *e)
 {
     krb5_data der = {0};
     memset(e, 0, sizeof(*e));
@@ -94,7 +88,8 @@ static void gather(apr_pool_t *p, const neg_leg_input *in, int was_opened, evide
     e->in = in;
     e->keytab_name =
         in->acceptor->keytab ? in->acceptor->keytab : neg_keytab_default_name(p, e->krb5);
-    e->keys = neg_worker_keylist(in->worker, p, in->acceptor->keytab, in->now);
+    e->keys = find_keys(e);
+    e->whose = "the client's ticket";
     if (in->ap_req.len == 0 || neg_ap_req_parse(in->ap_req, &e->ap_req) != NULL)
         return;
     der.data = (char *)e->ap_req.ticket.data;
@@ -110,13 +105,7 @@ static void gather(apr_pool_t *p, const neg_leg_input *in, int was_opened, evide
 
 /* ---- Causes ---- */
 
-static const char *whose_ticket(evidence *e)
-{
-    return e->client ? apr_pstrcat(e->pool, "the ticket of ", e->client, NULL)
-                     : "the client's ticket";
-}
-
-static const char *explain_replay(evidence *e)
+static const char *explain_replay(neg_evidence *e)
 {
     return apr_psprintf(e->pool,
                         "this very token has been used before%s%s: either somebody sends a "
@@ -125,7 +114,7 @@ static const char *explain_replay(evidence *e)
                         e->client ? " by " : "", e->client ? e->client : "");
 }
 
-static const char *explain_skew(evidence *e)
+static const char *explain_skew(neg_evidence *e)
 {
     apr_time_t difference = e->client_time - e->in->now;
     const char *tolerated = neg_status_duration(e->pool, neg_worker_clockskew(e->in->worker));
@@ -141,7 +130,7 @@ static const char *explain_skew(evidence *e)
                         difference > 0 ? "ahead of" : "behind", tolerated);
 }
 
-static const char *explain_expired(evidence *e)
+static const char *explain_expired(neg_evidence *e)
 {
     const char *since = "";
     if (e->client)
@@ -153,191 +142,21 @@ static const char *explain_expired(evidence *e)
     return apr_psprintf(e->pool,
                         "%s ended%s: the user gets a new one with kinit or by locking and "
                         "unlocking the desktop; if it is new, one of the clocks is wrong",
-                        whose_ticket(e), since);
+                        e->whose, since);
 }
 
-static const char *explain_not_yet_valid(evidence *e)
+static const char *explain_not_yet_valid(neg_evidence *e)
 {
     return apr_psprintf(e->pool,
                         "%s is not valid yet: it is a postdated ticket, or this server's clock is "
                         "behind the KDC's: set both by NTP",
-                        whose_ticket(e));
+                        e->whose);
 }
 
-static const char *explain_other(evidence *e, const neg_refusal *refusal)
+static const char *explain_other(neg_evidence *e, const neg_refusal *refusal)
 {
     return apr_psprintf(e->pool, "GSSAPI refused the token: %s",
                         neg_status_text(e->pool, refusal->major, refusal->minor, refusal->mech));
-}
-
-/* ---- Keys: what the ticket wants beside what the keytab has ---- */
-
-typedef struct {
-    int principal, kvno, enctype; /* whether there are entries that fit so far */
-    const char *kvnos;            /* which there are for the principal */
-    const char *enctypes;         /* which there are for principal and kvno */
-} key_match;
-
-static const char *append_word(apr_pool_t *p, const char *list, const char *word)
-{
-    if (strstr(list, word)) /* for the eye only: an enctype's name within another's is no harm */
-        return list;
-    return apr_pstrcat(p, list, *list ? ", " : "", word, NULL);
-}
-
-static void match_keys(evidence *e, const apr_array_header_t *entries, key_match *match)
-{
-    const neg_keytab_entry *entry = (const neg_keytab_entry *)entries->elts;
-    unsigned kvno = e->ticket->enc_part.kvno;
-    match->kvnos = match->enctypes = "";
-    for (int i = 0; i < entries->nelts; i++, entry++) {
-        if (strcmp(entry->principal, e->server) != 0)
-            continue;
-        match->principal = 1;
-        match->kvnos = append_word(e->pool, match->kvnos, apr_psprintf(e->pool, "%u", entry->kvno));
-        if (kvno != 0 && entry->kvno != kvno)
-            continue;
-        match->kvno = 1;
-        match->enctypes = append_word(e->pool, match->enctypes, entry->enctype_name);
-        match->enctype |= entry->enctype == e->ticket->enc_part.enctype;
-    }
-}
-
-/* Without a key for anybody no client can do better. */
-static void explain_no_keys(evidence *e, const apr_array_header_t *entries, neg_failure *failure)
-{
-    failure->cause = NEG_CAUSE_KEYTAB;
-    failure->text = apr_psprintf(
-        e->pool,
-        "no key in the keytab %s may accept for AuthNegotiateAcceptor %s; it has keys of %s. Make "
-        "the keytab anew (MIT: kadmin ktadd; Active Directory: ktpass)",
-        e->keytab_name, e->in->acceptor->acceptor,
-        neg_keytab_principals(e->pool, entries, SHOWN_PRINCIPALS));
-}
-
-static void explain_no_key(evidence *e, const apr_array_header_t *entries, neg_failure *failure)
-{
-    failure->cause = NEG_CAUSE_NO_KEY;
-    failure->text = apr_psprintf(
-        e->pool,
-        "the ticket is for %s, and the keytab %s has no key of that name; it has %s. Add the key "
-        "(MIT: kadmin ktadd, which ends older keytabs of it; Active Directory: setspn, then ktpass "
-        "or "
-        "samba-tool), or have clients use the name that is there",
-        e->server, e->keytab_name, neg_keytab_principals(e->pool, entries, SHOWN_PRINCIPALS));
-}
-
-static void explain_kvno(evidence *e, const key_match *match, neg_failure *failure)
-{
-    failure->cause = NEG_CAUSE_KVNO;
-    failure->text = apr_psprintf(
-        e->pool,
-        "the ticket for %s was made with key version %u, and the keytab %s has version %s. If the "
-        "keytab is the older, export it again; if it is newer, the client keeps an old ticket "
-        "until it logs in again (klist purge)",
-        e->server, (unsigned)e->ticket->enc_part.kvno, e->keytab_name, match->kvnos);
-}
-
-static void explain_enctype(evidence *e, const key_match *match, neg_failure *failure)
-{
-    failure->cause = NEG_CAUSE_ENCTYPE;
-    failure->text = apr_psprintf(
-        e->pool,
-        "the ticket for %s is encrypted with %s, and the keytab %s has that key as %s only. "
-        "Export the keytab with all enctypes, or set the account's enctypes to those of the keytab "
-        "(Active Directory: msDS-SupportedEncryptionTypes)",
-        e->server, neg_keytab_enctype(e->pool, e->ticket->enc_part.enctype), e->keytab_name,
-        match->enctypes);
-}
-
-static void explain_wrong_service(evidence *e, neg_failure *failure)
-{
-    failure->cause = NEG_CAUSE_WRONG_SERVICE;
-    failure->text = apr_psprintf(
-        e->pool,
-        "the ticket is for %s, whose key is in the keytab %s, but AuthNegotiateAcceptor %s does "
-        "not accept with it here: change that, or have clients use the name of a key that may",
-        e->server, e->keytab_name, e->in->acceptor->acceptor);
-}
-
-static void explain_wrong_key(evidence *e, neg_failure *failure)
-{
-    failure->cause = NEG_CAUSE_WRONG_KEY;
-    failure->text = apr_psprintf(
-        e->pool,
-        "the key of %s in the keytab %s does not open the ticket: the account's password was "
-        "changed after the keytab was made, or two accounts carry this name (Active Directory: "
-        "setspn -X), or the token was tampered with",
-        e->server, e->keytab_name);
-}
-
-/* Who has a ticket for one service can write the name of another on it. */
-static void explain_masked(evidence *e, const char *opener, neg_failure *failure)
-{
-    failure->cause = NEG_CAUSE_WRONG_SERVICE;
-    failure->text = apr_psprintf(
-        e->pool,
-        "the ticket says that it is for %s, and was made with the key of %s: somebody has changed "
-        "its name, which is not encrypted, to get in here with a ticket for another service",
-        e->server, opener);
-}
-
-/* GSSAPI found no key, and a moment later the keytab has the one that opens the ticket. */
-static void explain_changed(evidence *e, neg_failure *failure)
-{
-    failure->cause = NEG_CAUSE_KEYTAB;
-    failure->text = apr_psprintf(
-        e->pool,
-        "the keytab %s changed while %s was checked; the next token will be accepted. Put a new "
-        "keytab into its place with mv, which takes no time",
-        e->keytab_name, whose_ticket(e));
-}
-
-static int serves_anybody(const evidence *e, const apr_array_header_t *entries)
-{
-    for (int i = 0; i < entries->nelts; i++)
-        if (neg_keytab_serves(APR_ARRAY_IDX(entries, i, neg_keytab_entry).principal,
-                              e->in->acceptor->acceptor))
-            return 1;
-    return 0;
-}
-
-/* @return whether the keys explain the refusal */
-static int explain_keys(evidence *e, const char *text, neg_failure *failure)
-{
-    key_match match = {0};
-    apr_array_header_t *entries = e->keys ? e->keys->entries : NULL;
-    const char *opener;
-    const char *why = entries ? NULL : neg_keytab_list(e->pool, e->krb5, e->keytab_name, &entries);
-    if (why) {
-        failure->cause = NEG_CAUSE_KEYTAB;
-        failure->text = neg_keytab_explain(e->pool, e->keytab_name, why);
-        return 1;
-    }
-    if (!serves_anybody(e, entries)) {
-        explain_no_keys(e, entries, failure);
-        return 1;
-    }
-    if (!e->ticket)
-        return 0;
-    match_keys(e, entries, &match);
-    if (!match.principal)
-        explain_no_key(e, entries, failure);
-    else if (!neg_keytab_serves(e->server, e->in->acceptor->acceptor))
-        explain_wrong_service(e, failure);
-    else if (!match.kvno)
-        explain_kvno(e, &match, failure);
-    else if (!match.enctype)
-        explain_enctype(e, &match, failure);
-    else if (!(opener = neg_keytab_opener(e->pool, e->krb5, e->keytab_name, e->ticket, e->server)))
-        explain_wrong_key(e, failure);
-    else if (strcmp(opener, e->server) != 0)
-        explain_masked(e, opener, failure);
-    else if (neg_status_is(text, KRB5KRB_AP_ERR_NOKEY) || strstr(text, "keytab"))
-        explain_changed(e, failure);
-    else
-        return 0;
-    return 1;
 }
 
 /* ---- The table ---- */
@@ -345,7 +164,7 @@ static int explain_keys(evidence *e, const char *text, neg_failure *failure)
 static const struct {
     krb5_error_code code;
     neg_cause cause;
-    const char *(*explain)(evidence *);
+    const char *(*explain)(neg_evidence *);
 } by_error[] = {
     {KRB5KRB_AP_ERR_REPEAT, NEG_CAUSE_REPLAY, explain_replay},
     {KRB5KRB_AP_ERR_SKEW, NEG_CAUSE_SKEW, explain_skew},
@@ -369,7 +188,7 @@ static int is_own_trouble(OM_uint32 major, const char *text)
     return 0;
 }
 
-static void explain_rest(evidence *e, const neg_refusal *refusal, const char *text,
+static void explain_rest(neg_evidence *e, const neg_refusal *refusal, const char *text,
                          neg_failure *failure)
 {
     if (is_own_trouble(refusal->major, text)) {
@@ -397,18 +216,18 @@ static int find_error(const char *text)
 
 void neg_explain_refusal(apr_pool_t *p, const neg_refusal *refusal, neg_failure *failure)
 {
-    evidence *e = apr_palloc(p, sizeof(*e));
+    neg_evidence *e = apr_palloc(p, sizeof(*e));
     const char *text = neg_status_minor_text(p, refusal->minor, refusal->mech);
     int error = find_error(text);
     int bindings = GSS_ROUTINE_ERROR(refusal->major) == GSS_S_BAD_BINDINGS;
     gather(p, refusal->in, bindings || error >= 0, e);
     if (bindings) {
         failure->cause = NEG_CAUSE_BINDINGS;
-        failure->text = apr_pstrcat(p, whose_ticket(e), refusal->in->bindings_refused, NULL);
+        failure->text = apr_pstrcat(p, e->whose, refusal->in->bindings_refused, NULL);
     } else if (error >= 0) {
         failure->cause = by_error[error].cause;
         failure->text = by_error[error].explain(e);
-    } else if (!explain_keys(e, text, failure)) {
+    } else if (!neg_explain_keys(e, text, failure)) {
         explain_rest(e, refusal, text, failure);
     }
 }

@@ -335,9 +335,6 @@ const char *neg_keytab_list(apr_pool_t *p, krb5_context krb5, const char *name,
 krb5_error_code neg_keytab_add_entry(apr_pool_t *p, krb5_context krb5,
                                      const krb5_keytab_entry *from, apr_array_header_t *entries);
 
-/** Decrypts a ticket with any key of a keytab.  @return 0, or -1 when none opens it */
-int neg_keytab_decrypt(krb5_context krb5, const char *name, krb5_ticket *ticket);
-
 /** The sentence for a keytab that cannot be read while the server runs, in p. */
 const char *neg_keytab_explain(apr_pool_t *p, const char *keytab, const char *why);
 
@@ -346,16 +343,6 @@ const char *neg_keytab_default_name(apr_pool_t *p, krb5_context krb5);
 
 /** The name of an encryption type, in p. */
 const char *neg_keytab_enctype(apr_pool_t *p, int enctype);
-
-/**
- * Whose key opens a ticket: of the principal that the ticket names, if one of that does, else of
- * any.  The key says which service a ticket was made for; the name beside it is not encrypted.
- * @param name    TYPE:residual
- * @param outer   the name in the ticket, as neg_keytab_entry has it
- * @return the principal, in p; NULL: none of the keytab's keys opens it
- */
-const char *neg_keytab_opener(apr_pool_t *p, krb5_context krb5, const char *name,
-                              const krb5_ticket *ticket, const char *outer);
 
 /** The path of a FILE keytab's TYPE:residual; NULL for other types. */
 const char *neg_keytab_path(const char *name);

@@ -124,6 +124,12 @@ static gss_cred_id_t credential_of(keyring *ring, neg_worker *worker, apr_pool_t
     return cred;
 }
 
+/* A credential for one principal is Kerberos' alone, and a host's name is the library's to find. */
+static int may_be_named(const neg_acceptor *acceptor)
+{
+    return acceptor->mechs == NEG_MECH_KRB5 && !strchr(acceptor->acceptor, '@');
+}
+
 /* Where two keys have one label the library must try both, which it does not for a name; and where
  * the ticket names no key that is there, an alias may share the key of another name. */
 static gss_cred_id_t credential_for(keyring *ring, neg_worker *worker, apr_pool_t *p,
@@ -133,9 +139,9 @@ static gss_cred_id_t credential_for(keyring *ring, neg_worker *worker, apr_pool_
     neg_acceptor named = *acceptor;
     const neg_key *key;
     *trial = NEG_TRIAL_OPENED;
-    if (neg_keys_labelled(ring->keys, ticket, &key) != 1 ||
+    if (!may_be_named(acceptor) || neg_keys_labelled(ring->keys, ticket, &key) != 1 ||
         !neg_key_may_accept(key->principal, acceptor->acceptor)) {
-        *trial = neg_keys_try(ring->keys, ticket, acceptor->acceptor, &key);
+        *trial = neg_keys_try(ring->keys, ticket, acceptor->acceptor, NEG_TRIAL_FULL, &key);
         return GSS_C_NO_CREDENTIAL;
     }
     named.acceptor = key->name;
@@ -199,8 +205,7 @@ gss_cred_id_t neg_worker_credential_for(neg_worker *worker, apr_pool_t *p,
     krb5_ticket *ticket;
     krb5_data der;
     *trial = NEG_TRIAL_OPENED;
-    if (acceptor->mechs != NEG_MECH_KRB5 || strchr(acceptor->acceptor, '@') ||
-        neg_ap_req_parse(ap_req, &parsed) != NULL)
+    if (neg_ap_req_parse(ap_req, &parsed) != NULL)
         return GSS_C_NO_CREDENTIAL;
     der = (krb5_data){0, (unsigned)parsed.ticket.len, (char *)parsed.ticket.data};
     if (!(ring = current_ring(worker, p, acceptor->keytab, now)) ||

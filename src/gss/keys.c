@@ -6,9 +6,6 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-/* Octets that are decrypted in vain for one ticket, and what each key costs beside them: 1,700 keys
- * for a ticket without a PAC, 600 for one with a PAC of 1 kB; some 4 ms. */
-#define TRIAL_OCTETS   (768 * 1024)
 #define OCTETS_PER_KEY 256
 
 #define KEYUSAGE_TICKET 2 /* RFC 4120 section 7.5.1 */
@@ -116,8 +113,8 @@ static int read_all(apr_pool_t *p, neg_keys *keys, known_keys *known, krb5_keyta
     if (krb5_kt_start_seq_get(keys->krb5, from, &cursor) != 0)
         return -1;
     while (!failed && (code = krb5_kt_next_entry(keys->krb5, from, &entry, &cursor)) == 0) {
-        failed =
-            krb5_kt_add_entry(keys->krb5, to, &entry) != 0 || add_key(p, keys, known, &entry) != 0;
+        failed = (to && krb5_kt_add_entry(keys->krb5, to, &entry) != 0) ||
+                 add_key(p, keys, known, &entry) != 0;
         krb5_free_keytab_entry_contents(keys->krb5, &entry);
     }
     krb5_kt_end_seq_get(keys->krb5, from, &cursor);
@@ -141,6 +138,17 @@ neg_keys *neg_keys_read(apr_pool_t *p, krb5_context krb5, krb5_keytab from, krb5
     return failed ? NULL : keys;
 }
 
+neg_keys *neg_keys_of(apr_pool_t *p, krb5_context krb5, const char *name)
+{
+    neg_keys *keys;
+    krb5_keytab keytab;
+    if (krb5_kt_resolve(krb5, name, &keytab) != 0)
+        return NULL;
+    keys = neg_keys_read(p, krb5, keytab, NULL);
+    krb5_kt_close(krb5, keytab);
+    return keys;
+}
+
 /* ---- By the label ---- */
 
 static int is_labelled(const neg_keys *keys, const neg_key *key, const krb5_ticket *ticket)
@@ -162,14 +170,16 @@ int neg_keys_labelled(const neg_keys *keys, const krb5_ticket *ticket, const neg
 
 /* ---- One after the other ---- */
 
-/* As a host-based name without a host is matched: a service and a host, nothing more. */
+/* As a host-based name without a host is matched: a service and a host, nothing more.  Which host
+ * one with a host means, the library may have asked the DNS. */
 int neg_key_may_accept(krb5_const_principal principal, const char *acceptor)
 {
     const krb5_data *service = krb5_princ_component(NULL, principal, 0);
+    apr_size_t len = strcspn(acceptor, "@");
     if (strcmp(acceptor, "any") == 0)
         return 1;
-    return principal->length == 2 && service->length == strlen(acceptor) &&
-           memcmp(service->data, acceptor, service->length) == 0;
+    return principal->length == 2 && service->length == len &&
+           memcmp(service->data, acceptor, len) == 0;
 }
 
 typedef struct {
@@ -180,8 +190,7 @@ typedef struct {
     apr_size_t octets; /* that may still be spent */
 } trial;
 
-/* The library takes a key of a similar enctype, too: whether that opens the ticket is left to it.
- */
+/* The library takes a key of a similar enctype for one of the ticket's. */
 static int is_similar(const trial *t, const neg_key *key)
 {
     krb5_boolean similar = 0;
@@ -190,28 +199,61 @@ static int is_similar(const trial *t, const neg_key *key)
            similar;
 }
 
+static int opens_as_similar(trial *t, const neg_key *key)
+{
+    krb5_keyblock *block;
+    int opened;
+    if (krb5_k_key_keyblock(t->keys->krb5, key->key, &block) != 0)
+        return 0;
+    block->enctype = t->ticket->enc_part.enctype;
+    opened = krb5_c_decrypt(t->keys->krb5, block, KEYUSAGE_TICKET, NULL, &t->ticket->enc_part,
+                            &t->plain) == 0;
+    krb5_free_keyblock(t->keys->krb5, block);
+    return opened;
+}
+
+static int opens(trial *t, const neg_key *key)
+{
+    t->plain.length = t->ticket->enc_part.ciphertext.length;
+    if (key->enctype != t->ticket->enc_part.enctype)
+        return opens_as_similar(t, key);
+    return krb5_k_decrypt(t->keys->krb5, key->key, KEYUSAGE_TICKET, NULL, &t->ticket->enc_part,
+                          &t->plain) == 0;
+}
+
 static neg_trial try_key(trial *t, const neg_key *key)
 {
     apr_size_t cost = t->ticket->enc_part.ciphertext.length + OCTETS_PER_KEY;
-    if (key->enctype != t->ticket->enc_part.enctype)
-        return is_similar(t, key) ? NEG_TRIAL_OPENED : NEG_TRIAL_NONE;
+    if (!is_similar(t, key))
+        return NEG_TRIAL_NONE;
     if (t->octets < cost)
         return NEG_TRIAL_GIVEN_UP;
     t->octets -= cost;
-    t->plain.length = t->ticket->enc_part.ciphertext.length;
-    return krb5_k_decrypt(t->keys->krb5, key->key, KEYUSAGE_TICKET, NULL, &t->ticket->enc_part,
-                          &t->plain) == 0
-               ? NEG_TRIAL_OPENED
-               : NEG_TRIAL_NONE;
+    return opens(t, key) ? NEG_TRIAL_OPENED : NEG_TRIAL_NONE;
 }
 
-static neg_trial try_keys(trial *t, int of_this_version, const neg_key **opener)
+/* The likeliest first: what the ticket says of itself is true but for aliases and forgeries. */
+typedef enum {
+    OF_THIS_NAME,
+    OF_THIS_VERSION,
+    OF_ANOTHER_VERSION,
+    TURNS
+} turn;
+
+static int is_its_turn(const trial *t, turn now, const neg_key *key)
+{
+    int same_name = krb5_principal_compare(t->keys->krb5, key->principal, t->ticket->server);
+    if (now == OF_THIS_NAME || same_name)
+        return now == OF_THIS_NAME && same_name;
+    return !key->again && (key->kvno == t->ticket->enc_part.kvno) == (now == OF_THIS_VERSION);
+}
+
+static neg_trial try_keys(trial *t, turn now, const neg_key **opener)
 {
     neg_trial result = NEG_TRIAL_NONE;
     for (int i = 0; i < t->keys->all->nelts && result == NEG_TRIAL_NONE; i++) {
         const neg_key *key = &APR_ARRAY_IDX(t->keys->all, i, neg_key);
-        if (key->again || (key->kvno == t->ticket->enc_part.kvno) != of_this_version ||
-            !neg_key_may_accept(key->principal, t->acceptor))
+        if (!is_its_turn(t, now, key) || !neg_key_may_accept(key->principal, t->acceptor))
             continue;
         result = try_key(t, key);
         if (result == NEG_TRIAL_OPENED)
@@ -221,17 +263,16 @@ static neg_trial try_keys(trial *t, int of_this_version, const neg_key **opener)
 }
 
 neg_trial neg_keys_try(const neg_keys *keys, const krb5_ticket *ticket, const char *acceptor,
-                       const neg_key **opener)
+                       apr_size_t octets, const neg_key **opener)
 {
-    trial t = {keys, ticket, acceptor, {0}, TRIAL_OCTETS};
+    trial t = {keys, ticket, acceptor, {0}, octets};
     apr_size_t len = ticket->enc_part.ciphertext.length;
-    neg_trial result;
+    neg_trial result = NEG_TRIAL_NONE;
     *opener = NULL;
     if (!(t.plain.data = malloc(len + 1)))
         return NEG_TRIAL_GIVEN_UP;
-    result = try_keys(&t, 1, opener);
-    if (result == NEG_TRIAL_NONE)
-        result = try_keys(&t, 0, opener);
+    for (turn now = OF_THIS_NAME; now < TURNS && result == NEG_TRIAL_NONE; now++)
+        result = try_keys(&t, now, opener);
     explicit_bzero(t.plain.data, len); /* it has a session key */
     free(t.plain.data);
     return result;
@@ -268,7 +309,9 @@ int neg_keys_decrypt(apr_pool_t *p, const neg_keys *keys, krb5_ticket *ticket, i
     int labelled = neg_keys_labelled(keys, ticket, &key);
     if (labelled == 0 && !with_any)
         return -1;
-    if (labelled != 1 && neg_keys_try(keys, ticket, "any", &key) != NEG_TRIAL_OPENED)
+    if (labelled != 1 &&
+        neg_keys_try(keys, ticket, "any", with_any ? NEG_TRIAL_FULL : NEG_TRIAL_SHORT, &key) !=
+            NEG_TRIAL_OPENED)
         return -1;
     return decrypt_with(p, keys, key, ticket);
 }

@@ -71,70 +71,12 @@ const char *neg_keytab_explain(apr_pool_t *p, const char *keytab, const char *wh
                         keytab, why);
 }
 
-int neg_keytab_decrypt(krb5_context krb5, const char *name, krb5_ticket *ticket)
-{
-    krb5_keytab keytab;
-    int failed;
-    if (krb5_kt_resolve(krb5, name, &keytab) != 0)
-        return -1;
-    failed = krb5_server_decrypt_ticket_keytab(krb5, keytab, ticket) != 0 ? -1 : 0;
-    krb5_kt_close(krb5, keytab);
-    return failed;
-}
-
 const char *neg_keytab_default_name(apr_pool_t *p, krb5_context krb5)
 {
     char name[1024];
     if (krb5_kt_default_name(krb5, name, sizeof(name)) != 0)
         return "FILE:/etc/krb5.keytab";
     return apr_pstrdup(p, name);
-}
-
-/* ---- Which key opens a ticket ---- */
-
-/* RFC 4120 section 7.5.1: a Ticket is encrypted with key usage 2. */
-#define KEYUSAGE_TICKET 2
-
-/* Keys of other names, beyond which a stranger's ticket is not worth the work. */
-#define OTHERS_MAX 32
-
-static int opens(apr_pool_t *p, krb5_context krb5, const krb5_keyblock *key,
-                 const krb5_ticket *ticket)
-{
-    krb5_data plain = {0};
-    int opened;
-    if (key->enctype != ticket->enc_part.enctype)
-        return 0;
-    plain.length = ticket->enc_part.ciphertext.length;
-    plain.data = apr_palloc(p, plain.length + 1);
-    opened = krb5_c_decrypt(krb5, key, KEYUSAGE_TICKET, NULL, &ticket->enc_part, &plain) == 0;
-    explicit_bzero(plain.data, ticket->enc_part.ciphertext.length); /* it has a session key */
-    return opened;
-}
-
-const char *neg_keytab_opener(apr_pool_t *p, krb5_context krb5, const char *name,
-                              const krb5_ticket *ticket, const char *outer)
-{
-    krb5_keytab keytab;
-    krb5_kt_cursor cursor;
-    krb5_keytab_entry entry;
-    const char *principal, *opener = NULL;
-    int others = 0;
-    if (krb5_kt_resolve(krb5, name, &keytab) != 0)
-        return NULL;
-    if (krb5_kt_start_seq_get(krb5, keytab, &cursor) == 0) {
-        while ((!opener || strcmp(opener, outer) != 0) &&
-               krb5_kt_next_entry(krb5, keytab, &entry, &cursor) == 0) {
-            principal = neg_principal_text(p, krb5, entry.principal);
-            if ((strcmp(principal, outer) == 0 || (!opener && others++ < OTHERS_MAX)) &&
-                opens(p, krb5, &entry.key, ticket))
-                opener = principal;
-            krb5_free_keytab_entry_contents(krb5, &entry);
-        }
-        krb5_kt_end_seq_get(krb5, keytab, &cursor);
-    }
-    krb5_kt_close(krb5, keytab);
-    return opener;
 }
 
 /* ---- Names ---- */
