@@ -100,11 +100,17 @@ subtest 'a keytab with many keys' => sub {
 $one_child
 AuthNegotiateKeytab "$keytab"
 LimitRequestFieldSize 65536
-AliasMatch "^/x" "\@documentroot\@/plain.txt"
-<Location /x>
+AliasMatch "^/(x|both|host)" "\@documentroot\@/plain.txt"
+<LocationMatch "^/(x|both|host)">
     AuthType Negotiate
     AuthName test
     Require valid-user
+</LocationMatch>
+<Location /both>
+    AuthNegotiateMechs krb5 ntlmssp
+</Location>
+<Location /host>
+    AuthNegotiateAcceptor HTTP\@h1.example.test
 </Location>
 CONF
     my $for = sub {
@@ -115,8 +121,9 @@ CONF
     };
     my $refused = sub {
         my ($name, $cause, @ticket) = @_;
+        my ($path) = $name =~ m{^(/\w+)};
         $server->log->mark;
-        is status_of($server, '/x', @ticket), 401, "$name: 401";
+        is status_of($server, $path || '/x', @ticket), 401, "$name: 401";
         like join('', $server->log->wait_for(qr/refused/)), $cause, '... and why';
     };
     my ($first, $last) = @keys[ 0, -1 ];
@@ -138,5 +145,16 @@ CONF
     $refused->('a ticket so large that not all keys are tried', qr/\(no-key\).*more keys than are tried for one ticket/,
         $for->(entry('HTTP/other.example.test', kvno => 3), 1 => $large));
     is status_of($server, '/x', $for->($last, 1 => $large)), 200, '... is let in by the key that it names';
+    # What the library would do with all keys of the file is not asked for there, either.
+    for my $path ('/both', '/host') {
+        $server->restart;
+        $refused->("$path: a ticket so large that not all keys are tried", qr/\(no-key\).*more keys than are tried for one ticket/,
+            $for->(entry('HTTP/other.example.test', kvno => 3), 1 => $large));
+        is status_of($server, $path, $for->($first, 1 => $large)), 200, '... is let in by the key that it names';
+    }
+    is status_of($server, '/both', $for->({ %$last, principal => 'HTTP/alias.example.test@EXAMPLE.TEST' })), 200,
+      '... and so is an alias';
+    $server->restart;
+    $refused->('/host: the key of another host', qr/\(wrong-service\)/, $for->($last));
     $server->stop;
 };
