@@ -94,14 +94,35 @@ static int has(const char *said, const char *directive)
     return neg_cachecontrol_find(said, directive) != NEG_DIRECTIVE_NONE;
 }
 
-/* What certain caches obey before Cache-Control (RFC 9213, nginx, surrogates). */
+/* RFC 9213 has a field for each kind of cache, whose names end alike; the others are older. */
+static int is_for_certain_caches(const char *name)
+{
+    static const char *const others[] = {"X-Accel-Expires", "Surrogate-Control", "Edge-Control"};
+    static const char targeted[] = "-Cache-Control";
+    apr_size_t len = strlen(name);
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (strcasecmp(name, others[i]) == 0)
+            return 1;
+    return len >= sizeof(targeted) && strcasecmp(name + len + 1 - sizeof(targeted), targeted) == 0;
+}
+
+static int note_name(void *names, const char *name, const char *value)
+{
+    (void)value;
+    if (is_for_certain_caches(name))
+        APR_ARRAY_PUSH((apr_array_header_t *)names, const char *) = name;
+    return 1;
+}
+
+/* Who obeys such a field looks at no Cache-Control. */
 static void silence_others(request_rec *r)
 {
-    static const char *const names[] = {"X-Accel-Expires", "CDN-Cache-Control", "Surrogate-Control",
-                                        "Edge-Control"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        apr_table_unset(r->headers_out, names[i]);
-        apr_table_unset(r->err_headers_out, names[i]);
+    apr_array_header_t *names = apr_array_make(r->pool, 0, sizeof(const char *));
+    apr_table_do(note_name, names, r->headers_out, NULL);
+    apr_table_do(note_name, names, r->err_headers_out, NULL);
+    for (int i = 0; i < names->nelts; i++) {
+        apr_table_unset(r->headers_out, APR_ARRAY_IDX(names, i, const char *));
+        apr_table_unset(r->err_headers_out, APR_ARRAY_IDX(names, i, const char *));
     }
 }
 
@@ -128,7 +149,10 @@ static void keep_proof_from_caches(request_rec *r, const neg_exchange *exchange,
 {
     if (exchange->scheme == &neg_basic_scheme)
         neg_publish_uncacheable(r);
-    if (apr_table_get(r->err_headers_out, "WWW-Authenticate") && !strstr(said, token_alone))
+    if (!apr_table_get(r->err_headers_out, "WWW-Authenticate"))
+        return;
+    silence_others(r);
+    if (!strstr(said, token_alone))
         tell_caches(r, said, token_alone);
 }
 

@@ -29,6 +29,10 @@ my %way = (
     stored  => qq{CacheStorePrivate On\nSetEnv SAYS "max-age=600"},
     nostore => qq{CacheStorePrivate On\nCacheStoreNoStore On\nSetEnv SAYS "no-store, max-age=600"},
     quiet   => '',
+    accel   => 'Header always set X-Accel-Expires 600',
+    certain => join("\n", 'Header set CDN-Cache-Control "max-age=600"', 'Header set Example-cache-control "max-age=600"',
+        'Header always set Surrogate-Control "max-age=600"', 'Header always set Edge-Control "max-age=600"'),
+    both    => qq{Header always set Cache-Control "public, max-age=600"\nHeader set X-Accel-Expires 600\nHeader set CDN-Cache-Control "max-age=600"},
 );
 
 my $server = server(conf => configuration());
@@ -44,7 +48,7 @@ write_file('parts.shtml', join "\n", map { qq{<!--#include virtual="$_" -->} } '
 write_file('far.txt', "far\n");
 $server->start;
 
-plan tests => 6 * 2 * keys(%way) + 74;
+plan tests => 8 * 2 * keys(%way) + 91;
 
 sub configuration {
     my $ways = join '', map { my $name = $_; map { qq{<LocationMatch "^/\\w+/\\w+/$name/">\n$_\n</LocationMatch>\n} } $way{$name} } sort keys %way;
@@ -111,6 +115,7 @@ sub write_file {
 
 sub connection { my ($host) = @_; return http(port => $port{$host}) }
 sub user { my ($r) = @_; return $r->body =~ /^USER=(.*)$/m ? $1 : $r->status }
+sub for_certain { my ($r) = @_; return join ' ', sort grep { /-cache-control$|^(?:x-accel-expires|surrogate-control|edge-control)$/i } map { $_->[0] } $r->header_lines }
 sub said { my ($r) = @_; return join ' + ', $r->header('Cache-Control') }
 
 # What lies in the cache.
@@ -140,6 +145,7 @@ for my $kind (qw(persist session)) {
             is user($r), ALICE, "$kind, $name, mod_cache $host: alice";
             my $said = said($r);
             ok $said =~ /\b(?:private|no-store)\b/ && $said !~ /public|s-maxage|\+/i, '... is told that it is hers' or diag $said;
+            is for_certain($r), '', '... and no cache is told otherwise';
             my $next = $of{$host}{bob}->($path);
             is_deeply [ connection($host)->get($path)->status, user($next) ], [ 401, BOB ],
               '... a stranger does not get it, and bob gets his own';
@@ -164,12 +170,13 @@ for my $kind (qw(persist session)) {
 
 # --- with a token ------------------------------------------------------------------------
 
-for my $name (qw(always success says shared)) {
+for my $name (qw(always success says shared both)) {
     my $path = "/plain/a/$name/page.pl";
     my ($first, $second) = (initiator('alice'), initiator('bob'));
     my $r = connection('behind')->get($path, Authorization => $first->authorization);
     ok $first->finish($r) && $first->mutual, "$name: a page for all who are let in, and a final token";
     like said($r), qr/^[^+]*(?:public|s-maxage)[^+]*, \Q${\TOKEN_ALONE}\E$/i, '... which is for one';
+    is for_certain($r), '', '... of which no cache is told otherwise';
     $r = connection('behind')->get($path, Authorization => $second->authorization);
     like $r->header('X-Cache'), qr/^HIT/, '... the page comes from the cache';
     is scalar(my @lines = $r->challenges), 1, '... with one token';
@@ -199,11 +206,11 @@ cmp_ok stored('USER='), '>', 4, '... in which there are pages';
 # --- nginx in front --------------------------------------------------------------------
 
 SKIP: {
-    skip 'nginx is missing', 9 if !run([ 'nginx', '-v' ])->{ok};
+    skip 'nginx is missing', 15 if !run([ 'nginx', '-v' ])->{ok};
     my $nginx = nginx();
     my $front = sub { return http(port => $nginx->{port})->get(@_) };
     my $login = sub { my ($path) = @_; return $front->($path, Authorization => initiator('alice')->authorization) };
-    for my $name (qw(quiet says always)) {
+    for my $name (qw(quiet says always accel certain both)) {
         my $path = "/plain/c/$name/page.pl";
         is user($login->($path)), ALICE, "nginx, $name: alice";
         is $front->($path)->status, 401, '... a stranger does not get it';

@@ -131,7 +131,7 @@ is_deeply [ table_of('Control') ], [ controls() ], '... and what the module look
 
 {
     my %causes = map { $_ => 1 } read_file('src/cause.h') =~ /X\(\w+, "([\w-]+)", /g;
-    my @rows   = section(read_file('docs/THREATS.md'), 'Attacks') =~ /^\| (?!Attack |---)(.*) \|$/mg;
+    my @rows   = join('', map { section(read_file('docs/THREATS.md'), $_) } 'Attacks', 'What is taken from others') =~ /^\| (?!Attack |What is taken, |---)(.*) \|$/mg;
     my (@untested, @unknown);
     for my $row (@rows) {
         my ($attack, $answer, $test) = split / \| /, $row;
