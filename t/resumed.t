@@ -8,6 +8,7 @@ use Apache::Test qw(-withtestmore);
 use Digest::SHA qw(sha256 sha512);
 use File::Copy 'copy';
 use File::Path 'make_path';
+use IO::Socket::INET;
 use MIME::Base64 'decode_base64';
 use NegTest;
 use NegTest::H2;
@@ -38,7 +39,7 @@ my @kinds = map { my $kind = $_; map { [ @$kind, $_ ] } qw(rsa ec) } (
     [ 'TLS 1.2, an id, in the cache', 'TLSv1_2', 'cache' ],
 );
 
-plan tests => 6 * @kinds + 22;
+plan tests => 6 * @kinds + 26;
 
 my $conf   = join "\n", locations(), hosts();
 my $server = server(conf => "SSLSessionCache shmcb:\@dir\@/ssl(512000)\n$conf")->start;
@@ -131,6 +132,22 @@ SKIP: {
         isnt $bound{$version}, end_point('again'), "$version: another certificate than at the beginning";
         ok resumes($before{$version}, $bound{$version}, 200), '... what the client was shown counts';
         ok resumes($before{$version}, end_point('again'), 401), '... and not the new one';
+    }
+    $server->stop;
+}
+
+# mod_ssl has ended the session of a handshake that fails before other modules look at it.
+{
+    my $server = server(conf => $conf)->start;
+    my %bytes  = ('plain HTTP' => "GET / HTTP/1.0\r\n\r\n", 'a record that is none' => "\x16\x03\x01\x00\x05\x01\x00\x00\x01\xff");
+    for my $what (sort keys %bytes) {
+        for my $port (@port{qw(tickets cache)}) {
+            my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 10) or die "$port: $!\n";
+            print $socket $bytes{$what};
+            1 while read $socket, my $answer, 4096;
+        }
+        ok begin(client('TLSv1_3', 'tickets', 'rsa')), "$what in the place of a handshake: the next is served";
+        is_deeply [ $server->log->crashes ], [], '... and no child has ended';
     }
     $server->stop;
 }
