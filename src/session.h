@@ -122,6 +122,7 @@ apr_time_t neg_session_seat_until(const neg_live *l, apr_time_t alive);
 /** The client's cookies of this space, one after the other; all zero before the first. */
 typedef struct {
     int looked_at, found;
+    const char *rest;                   /**< of the header */
     neg_bytes ids[NEG_SESSION_COOKIES]; /**< of those that were found */
 } neg_session_cookies;
 

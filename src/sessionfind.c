@@ -34,9 +34,10 @@ static int is_found_again(const neg_session_cookies *c, const neg_live *l)
 
 static const char *next_cookie(neg_attempt *a, neg_session_cookies *c)
 {
-    return a->exchange->cookies && c->looked_at < COOKIES_MAX
-               ? neg_cookie_find(neg_attempt_pool(a), a->exchange->cookies,
-                                 neg_session_cookie_name(a), c->looked_at++)
+    if (c->looked_at++ == 0)
+        c->rest = a->exchange->cookies;
+    return c->rest && c->looked_at <= COOKIES_MAX
+               ? neg_cookie_next(neg_attempt_pool(a), &c->rest, neg_session_cookie_name(a))
                : NULL;
 }
 
@@ -63,8 +64,12 @@ int neg_session_next(neg_attempt *a, neg_session_cookies *c, neg_live *l)
 
 int neg_session_has_more(neg_attempt *a)
 {
-    return a->exchange->cookies && neg_cookie_find(neg_attempt_pool(a), a->exchange->cookies,
-                                                   neg_session_cookie_name(a), COOKIES_MAX) != NULL;
+    const char *rest = a->exchange->cookies;
+    int count = 0;
+    while (rest && count <= COOKIES_MAX &&
+           neg_cookie_next(neg_attempt_pool(a), &rest, neg_session_cookie_name(a)))
+        count++;
+    return count > COOKIES_MAX;
 }
 
 /* ---- Those that go on ---- */

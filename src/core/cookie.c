@@ -66,12 +66,13 @@ static int is_named(const pair *cookie, const char *name)
     return strlen(name) == cookie->name_len && memcmp(cookie->name, name, cookie->name_len) == 0;
 }
 
-const char *neg_cookie_find(apr_pool_t *p, const char *header, const char *name, int nth)
+const char *neg_cookie_next(apr_pool_t *p, const char **rest, const char *name)
 {
     pair cookie;
 
-    for (; next_pair(header, &cookie); header = cookie.next) {
-        if (is_named(&cookie, name) && nth-- == 0) {
+    while (next_pair(*rest, &cookie)) {
+        *rest = cookie.next;
+        if (is_named(&cookie, name)) {
             return apr_pstrmemdup(p, cookie.value, cookie.value_len);
         }
     }

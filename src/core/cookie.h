@@ -5,11 +5,12 @@
 #include <apr_pools.h>
 
 /**
- * The value of the cookie of that name, the nth (from 0) if there are several; names are compared
- * exactly.  Cookies stand between semicolons alone.
+ * The value of the next cookie of that name; names are compared exactly.  Cookies stand between
+ * semicolons alone.
+ * @param rest of the header; moved behind what was found
  * @return it in p, or NULL
  */
-const char *neg_cookie_find(apr_pool_t *p, const char *header, const char *name, int nth);
+const char *neg_cookie_next(apr_pool_t *p, const char **rest, const char *name);
 
 /**
  * The header without the cookies of those names, and without those whose names are of our own
