@@ -19,6 +19,10 @@
 /* MS-PAC section 2.8: KERB_NON_KERB_CKSUM_SALT. */
 #define KEYUSAGE_PAC 17
 
+/* MS-PAC section 2.8: octets of an RODCIdentifier, which a read-only domain controller puts behind
+ * a signature. */
+#define RODC_IDENTIFIER 2
+
 /* The one type of checksum that a KDC makes with a key: MS-PAC section 2.8, and for keys that
  * Windows has not, the mandatory one (RFC 6803, RFC 8009). */
 static const struct {
@@ -47,6 +51,11 @@ static void zero(unsigned char *copy, neg_bytes pac, neg_bytes part)
     memset(copy + (part.data - pac.data), 0, part.len);
 }
 
+static int is_length(size_t len, size_t of_type)
+{
+    return len == of_type || len == of_type + RODC_IDENTIFIER;
+}
+
 /* Over the whole PAC, with both signatures as zeros (MS-PAC section 2.8.1). */
 static const char *check_signature(apr_pool_t *p, krb5_context krb5, const krb5_keyblock *key,
                                    neg_bytes pac, const neg_pac_frame *frame)
@@ -59,7 +68,7 @@ static const char *check_signature(apr_pool_t *p, krb5_context krb5, const krb5_
     if (!is_type_of(frame->server.type, key))
         return "its checksum is of a type that the service's key does not make";
     if (krb5_c_checksum_length(krb5, frame->server.type, &len) != 0 ||
-        frame->server.signature.len != len)
+        !is_length(frame->server.signature.len, len))
         return "its checksum is not as long as one of its type";
     checksum.checksum_type = frame->server.type;
     checksum.contents = (krb5_octet *)frame->server.signature.data;

@@ -107,31 +107,38 @@ static void set_type(neg_bytes pac, const neg_pac_frame *frame, krb5_cksumtype t
         at[i] = (unsigned char)((apr_uint32_t)type >> (8 * i));
 }
 
-/* With a checksum of another type, that would be right for it. */
-static const char *verify_type(krb5_enctype enctype, krb5_cksumtype type)
+/* Puts the server's checksum, of whatever type, where it belongs. */
+static void sign_again(neg_bytes pac, krb5_cksumtype type, const krb5_keyblock *key)
 {
-    krb5_keyblock key = make_key(enctype);
-    neg_bytes pac = sign(ALICE, &key);
-    krb5_data data = {0};
+    krb5_data data = {0, (unsigned)pac.len, (char *)pac.data};
     krb5_checksum checksum;
     neg_pac_frame frame;
     unsigned char *signature;
-    const char *why;
 
     assert_null(neg_pac_frame_read(pac, &frame));
-    set_type(pac, &frame, type);
     signature = (unsigned char *)pac.data + (frame.server.signature.data - pac.data);
     memset(signature, 0, frame.server.signature.len);
     memset((unsigned char *)pac.data + (frame.kdc.signature.data - pac.data), 0,
            frame.kdc.signature.len);
-    data.data = (char *)pac.data;
-    data.length = (unsigned)pac.len;
-    if (krb5_c_make_checksum(krb5, type, &key, 17, &data, &checksum) == 0) {
+    if (krb5_c_make_checksum(krb5, type, key, 17, &data, &checksum) == 0) {
         memcpy(signature, checksum.contents,
                checksum.length < frame.server.signature.len ? checksum.length
                                                             : frame.server.signature.len);
         krb5_free_checksum_contents(krb5, &checksum);
     }
+}
+
+/* With a checksum of another type, that would be right for it. */
+static const char *verify_type(krb5_enctype enctype, krb5_cksumtype type)
+{
+    krb5_keyblock key = make_key(enctype);
+    neg_bytes pac = sign(ALICE, &key);
+    neg_pac_frame frame;
+    const char *why;
+
+    assert_null(neg_pac_frame_read(pac, &frame));
+    set_type(pac, &frame, type);
+    sign_again(pac, type, &key);
     why = verify(pac, &key, AUTHTIME, ALICE);
     krb5_free_keyblock_contents(krb5, &key);
     return why;
@@ -157,6 +164,47 @@ static void the_type_is_that_of_the_key(void **state)
     assert_null(verify_type(ENCTYPE_ARCFOUR_HMAC, CKSUMTYPE_HMAC_MD5_ARCFOUR));
     assert_says(verify_type(ENCTYPE_ARCFOUR_HMAC, CKSUMTYPE_RSA_MD5), "of a type");
     assert_says(verify_type(ENCTYPE_ARCFOUR_HMAC, CKSUMTYPE_MD5_HMAC_ARCFOUR), "of a type");
+}
+
+/* Two octets behind the checksum, a place of its own for both (MS-PAC sections 2.4, 2.8). */
+static neg_bytes with_number(neg_bytes pac, apr_size_t octets)
+{
+    enum {
+        HEADER = 8,
+        ENTRY = 16,
+        SERVER = 6,
+        TYPE_AND_CHECKSUM = 16,
+        ROOM = 32
+    };
+    unsigned char *longer = apr_pcalloc(pool, pac.len + ROOM);
+    unsigned char *entry = longer + HEADER;
+    neg_pac_frame frame;
+
+    assert_null(neg_pac_frame_read(pac, &frame));
+    memcpy(longer, pac.data, pac.len);
+    memcpy(longer + pac.len, frame.server.signature.data - 4, TYPE_AND_CHECKSUM);
+    memset(longer + pac.len + TYPE_AND_CHECKSUM, 0x5a, octets);
+    while (*entry != SERVER)
+        entry += ENTRY;
+    entry[4] = (unsigned char)(TYPE_AND_CHECKSUM + octets);
+    entry[8] = (unsigned char)pac.len;
+    entry[9] = (unsigned char)(pac.len >> 8);
+    return (neg_bytes){longer, pac.len + ROOM};
+}
+
+static void an_rodc_has_a_number_behind_it(void **state)
+{
+    krb5_keyblock key = make_key(ENCTYPE_AES256_CTS_HMAC_SHA1_96);
+    neg_bytes pac = with_number(sign(ALICE, &key), 2);
+    neg_bytes longer = with_number(sign(ALICE, &key), 4);
+
+    (void)state;
+    assert_says(verify(pac, &key, AUTHTIME, ALICE), "does not fit");
+    sign_again(pac, CKSUMTYPE_HMAC_SHA1_96_AES256, &key);
+    assert_null(verify(pac, &key, AUTHTIME, ALICE));
+    sign_again(longer, CKSUMTYPE_HMAC_SHA1_96_AES256, &key);
+    assert_says(verify(longer, &key, AUTHTIME, ALICE), "not as long");
+    krb5_free_keyblock_contents(krb5, &key);
 }
 
 static void it_is_for_one_ticket_of_one_client(void **state)
@@ -221,7 +269,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_kind_of_key_signs),      TEST(every_changed_bit_is_noticed),
         TEST(the_type_is_that_of_the_key), TEST(it_is_for_one_ticket_of_one_client),
-        TEST(what_is_no_pac_is_none),      TEST(the_library_is_tried),
+        TEST(what_is_no_pac_is_none),      TEST(an_rodc_has_a_number_behind_it),
+        TEST(the_library_is_tried),
     };
 
     return RUN_WITH(tests, begin, end);
