@@ -36,11 +36,14 @@
 #include <mpm_common.h>
 
 #include "acting.h"
-#include "backend.h"
-#include "connection.h"
-#include "negotiate.h"
-#include "resumed.h"
+#include "answer.h"
+#include "authz.h"
+#include "delegate.h"
+#include "grant.h"
+#include "mod_auth_negotiate.h"
+#include "proof.h"
 #include "session.h"
+#include "start.h"
 
 /* Some modules answer 401 for every location that they can see, whatever its AuthType is; those of
  * one rank are asked in the order in which they are loaded.  Behind mod_ssl, which only notes what
@@ -59,7 +62,7 @@ static int authenticate(request_rec *r)
     if (!is_ours(r))
         return DECLINED;
     attempt = neg_attempt_begin(r);
-    return neg_answer(attempt, neg_attempt_run(attempt));
+    return neg_answer(attempt, neg_grant_run(attempt));
 }
 
 static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
@@ -98,6 +101,7 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
     neg_replay_init_child(pchild, servers);
     neg_session_init_child(pchild, servers);
     neg_s4u_init_child(servers);
+    neg_grant_init_child(servers);
     for (server_rec *s = servers; s; s = s->next) {
         neg_config_server(s)->workers = workers;
         neg_config_server(s)->tally = tally;
@@ -174,7 +178,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(neg_session_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_admitted_complete, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
-    ap_hook_handler(neg_session_logout, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(neg_impersonate_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_handler(neg_grant_logout, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     neg_authorize_register(p);
     ap_register_auth_provider(p, AUTHN_PROVIDER_GROUP, NEG_KERBEROS, AUTHN_PROVIDER_VERSION,
