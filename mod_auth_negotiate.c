@@ -1,30 +1,31 @@
 /*
  * mod_auth_negotiate: AuthType Negotiate (RFC 4559), Kerberos through SPNEGO.
  *
- * The way of a request:
+ * The way of a request, through the rooms of src/ (docs/design.md has them):
  *
  *   post_read_request                    cookies of sessions are taken out of what others see
- *   check_authn      authenticate()      an attempt is begun, its sources are asked in turn
- *                                        (src/attempt.c): an ancestor of this request, the
- *                                        Authorization header (src/negotiate.c runs one leg, on
- *                                        src/gss/handshake.c; src/basic.c asks who checks
- *                                        passwords), the connection (src/connection.c), a
- *                                        session's cookie (src/session.c);
- *                                        neg_permits() is the gate; src/answer.c turns the outcome
- *                                        into a status and headers, src/publish.c into environment
- *   check_authz      neg_admitted_ask    somebody is known: src/admitted.c
- *                    neg_authorize()     src/authorize.c: a user who is known and not allowed gets
+ *   check_authn      authenticate()      an attempt is begun, and src/grant.c tells its story: the
+ *                                        sources are asked in turn (an ancestor of this request; the
+ *                                        Authorization header, for which proof/negotiate.c runs one
+ *                                        leg, on gss/handshake.c, and proof/basic.c asks who checks
+ *                                        passwords; a session's cookie; the connection);
+ *                                        neg_permits() is the gate; request/answer.c turns the
+ *                                        outcome into a status and headers, request/publish.c into
+ *                                        environment
+ *   check_authz      neg_admitted_ask    somebody is known: request/admitted.c
+ *                    neg_authorize()     authz/authorize.c: a user who is known and not allowed gets
  *                                        a 403, not a request for another password; and what
  *                                        Require can ask of a ticket
  *   type_checker     neg_admitted_settle whoever it is was let in, or is another request's user
  *   fixups           neg_publish_fixups  the environment again, where the core did not ask us
+ *                    neg_impersonate_fixups  tickets for a user whom another module has let in
  *                    neg_session_fixups  a session begins, or is renewed: the client may enter
  *   note_auth_failure                    the challenge for 401s that other modules answer
- *   handler          src/proxy.c         where mod_proxy passes the request on: without what the
+ *   handler          acting/proxy.c      where mod_proxy passes the request on: without what the
  *                                        client proved itself with, or with a token of the user's
- *                                        for the backend (src/backend.c)
+ *                                        for the backend (acting/backend.c)
  *
- * What can be seen before the first request is told by src/check.c at start and by `httpd -t`.
+ * What can be seen before the first request is told by src/start/check.c at start and by `httpd -t`.
  */
 
 #define NEG_MODULE_FILE

@@ -1,7 +1,7 @@
 /*
  * What can be seen before the first request, so that nobody has to find out from users: each
  * finding is a sentence with the remedy.  What cannot work stops the start, and `httpd -t`.
- * Files are tried by src/probe.c, as the user of httpd's children.
+ * Files are tried by src/start/probe.c, as the user of httpd's children.
  */
 
 #include <string.h>
