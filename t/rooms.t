@@ -33,12 +33,12 @@ is_deeply [ sort keys %{ { map { room_of($_) => 1 } @files } } ], [ sort keys %b
     my %where = map { basename($_) => room_of($_) } grep { /\.h$/ && !/internal\.h$/ } @files;
     my (@up, @private);
     for my $file (@files) {
-        for my $header ($text{$file} =~ /^#include "([\w.]+)"/mg) {
+        for my $header ($text{$file} =~ /^#include "([^"]+)"/mg) {
             if ($header eq 'internal.h') {
                 push @private, $file if !-e dirname("$tree/$file") . '/internal.h';
                 next;
             }
-            my $room = $where{$header} || 'top';    # mod_auth_negotiate.h
+            my $room = $where{$header} || 'top';    # mod_auth_negotiate.h, and what is written with its path
             push @up, "$file: $header" if !may_know(room_of($file), $room);
         }
     }
