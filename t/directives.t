@@ -724,7 +724,7 @@ for my $name (@names) {
 
 {
     my %known;
-    for my $file (glob source_dir() . '/src/*.c') {
+    for my $file (glob source_dir() . '/src/*/*.c') {
         open my $in, '<', $file or die "$file: $!";
         local $/;
         $known{$_} = 1 for <$in> =~ /\bAP_INIT_\w+\(\s*"(\w+)"/g;
