@@ -160,6 +160,7 @@ my %DIRECTIVES = (
             shmcb              => 'once',
             default            => 'twice',
             'shmcb or-local'   => 'once',
+            'shmcb:@stage@/rcache/with,comma(512000)' => 'once',
             'shmcb: or-refuse' => 'once',
             Default            => 'twice',
         ],
