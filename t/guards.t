@@ -20,7 +20,7 @@ my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
 
-plan tests => 53;
+plan tests => 56;
 
 # --- directives --------------------------------------------------------------
 
@@ -69,12 +69,19 @@ for my $text (first_configuration(), fast_configuration(), examples()) {
 }
 
 {
-    my $dump = server(conf => each_alone())->dump('NEGOTIATE')->{output};
-    my @missing = grep {
-        my ($base, $one) = map { settings($dump, $_) } "/outer/$_/base", "/outer/$_/one";
-        $one eq $base && ($_ ne 'AuthNegotiateMechs' || has_ntlm());
+    my $r = server(conf => each_alone())->dump('NEGOTIATE');
+    ok $r->{ok}, '... each of them beside the others, too' or diag $r->{output};
+    my @shown = grep {
+        my ($base, $one) = map { settings($r->{output}, $_) } "/outer/$_/base", "/outer/$_/one";
+        $one ne $base || ($_ eq 'AuthNegotiateMechs' && !has_ntlm());
     } of_directory();
-    is_deeply \@missing, [], '... and shows every directive' or diag "not in the dump: @missing";
+    same(\@shown, [ of_directory() ], '... and shows every directive');
+}
+{
+    my %lines = lines_of_servers();
+    my %cannot = map { $_ => 1 } -e apxs('LIBEXECDIR') . '/mod_socache_shmcb.so' ? () : 'AuthNegotiateSessionStore';
+    my @shown  = grep { server_settings(@{ $lines{$_} }) ne server_settings($lines{$_}[0]) } grep { !$cannot{$_} } keys %lines;
+    same(\@shown, [ grep { !$cannot{$_} } of_server() ], '... and every one of servers');
 }
 
 # --- variables and causes ----------------------------------------------------
@@ -163,6 +170,8 @@ same([ table_of('Control') ], [ controls() ], '... and what the module looks at'
     is_deeply [ including(qr{^src/(?:core|gss)/}, sub { $of_httpd{$_} }) ], [],
       'core and gss include no header of httpd';
     is_deeply [ including(qr{^src/core/}, sub { /gssapi|krb5|^gss\.h/ }) ], [], 'core includes none of GSSAPI';
+    is_deeply [ including(qr{^(?:src/|mod_)}, sub { m{^(?:\.\.|src|core|gss|conf|start|request|proof|session|authz|acting)/} }) ], [],
+      'no header of a room by its path, which would go round what a room keeps to itself';
     is_deeply [ files_with(qr/apr_table_(?:set|add|merge|unset)n?\([^;]*(?:_out\b|authenticate_header)/) ], [ 'src/request/answer.c', 'src/request/headers.c' ],
       'answer.c writes headers, and headers.c mends them';
     is_deeply [ files_with(qr/apr_table_(?:set|add|merge|unset)n?\([^;]*subprocess_env/) ], ['src/request/publish.c'],
@@ -382,11 +391,15 @@ sub merging {
       . "<Location /outer/overrides>\nAuthType Negotiate\n$inner</Location>\n";
 }
 
-# Each inner value beside the outer ones. Without S4U2Proxy nobody is impersonated.
+# Each inner value beside the outer ones. Without S4U2Proxy nobody is impersonated, and NTLM needs an
+# acceptor with a name.
 sub each_alone {
     my $text = merging() =~ s/<Location \/outer\/inherits>.*//sr;
     my ($inner) = merging() =~ m{<Location /outer/overrides>\nAuthType Negotiate\n(.*)</Location>}s;
-    my %with = (AuthNegotiateS4U2Proxy => "AuthNegotiateImpersonate Off\n");
+    my %with = (
+        AuthNegotiateS4U2Proxy => "AuthNegotiateImpersonate Off\n",
+        AuthNegotiateAcceptor  => "AuthNegotiateMechs krb5\n",
+    );
     for my $line (split /^/, $inner) {
         my ($name) = split ' ', $line;
         my $base = $with{$name} || '';
@@ -395,11 +408,30 @@ sub each_alone {
     return $text;
 }
 
-# What the dump says of a section, without the keys.
+# For each directive of servers: what it needs beside it, and a value that is not its default.
+sub lines_of_servers {
+    my $key = 'AuthNegotiateSessionKey ' . session_key() . "\n";
+    return (
+        AuthNegotiateReplayCache  => [ '',   "AuthNegotiateReplayCache memory\n" ],
+        AuthNegotiateSessionKey   => [ '',   $key ],
+        AuthNegotiateSessionStore => [ $key, "AuthNegotiateSessionStore shmcb\n" ],
+    );
+}
+
+# What the dump says of a section, without the keys. Nothing, which would be unlike everything, is no answer.
 sub settings {
     my ($dump, $where) = @_;
     my ($lines) = $dump =~ m{^  \Q$where\E: .*\n((?:    .*\n)+)}m;
-    return defined $lines ? $lines =~ s/^ {18}.*\n//mgr : "nothing of $where in:\n$dump";
+    die "nothing of $where in:\n$dump\n" if !defined $lines;
+    return $lines =~ s/^ {18}.*\n//mgr;
+}
+
+# What it says of the main server.
+sub server_settings {
+    my $dump = server(conf => join '', @_, "<Location /x>\nAuthType Negotiate\n</Location>\n")->dump('NEGOTIATE')->{output};
+    my ($lines) = $dump =~ m{^main server .*\n((?:  \w.*\n)+?)  /x: }m;
+    die "nothing of the server in:\n$dump\n" if !defined $lines;
+    return $lines;
 }
 
 sub section_lines { my ($conf, $where) = @_; return settings(server(conf => $conf)->dump('NEGOTIATE')->{output}, $where) }
