@@ -1,30 +1,31 @@
 /*
  * mod_auth_negotiate: AuthType Negotiate (RFC 4559), Kerberos through SPNEGO.
  *
- * The way of a request:
+ * The way of a request, through the rooms of src/ (docs/design.md has them):
  *
  *   post_read_request                    cookies of sessions are taken out of what others see
- *   check_authn      authenticate()      an attempt is begun, its sources are asked in turn
- *                                        (src/attempt.c): an ancestor of this request, the
- *                                        Authorization header (src/negotiate.c runs one leg, on
- *                                        src/gss/handshake.c; src/basic.c asks who checks
- *                                        passwords), the connection (src/connection.c), a
- *                                        session's cookie (src/session.c);
- *                                        neg_permits() is the gate; src/answer.c turns the outcome
- *                                        into a status and headers, src/publish.c into environment
- *   check_authz      neg_admitted_ask    somebody is known: src/admitted.c
- *                    neg_authorize()     src/authorize.c: a user who is known and not allowed gets
+ *   check_authn      authenticate()      an attempt is begun, and src/grant.c tells its story: the
+ *                                        sources are asked in turn (an ancestor of this request; the
+ *                                        Authorization header, for which proof/negotiate.c runs one
+ *                                        leg, on gss/handshake.c, and proof/basic.c asks who checks
+ *                                        passwords; a session's cookie; the connection);
+ *                                        neg_permits() is the gate; request/answer.c turns the
+ *                                        outcome into a status and headers, request/publish.c into
+ *                                        environment
+ *   check_authz      neg_admitted_ask    somebody is known: request/admitted.c
+ *                    neg_authorize()     authz/authorize.c: a user who is known and not allowed gets
  *                                        a 403, not a request for another password; and what
  *                                        Require can ask of a ticket
  *   type_checker     neg_admitted_settle whoever it is was let in, or is another request's user
  *   fixups           neg_publish_fixups  the environment again, where the core did not ask us
+ *                    neg_impersonate_fixups  tickets for a user whom another module has let in
  *                    neg_session_fixups  a session begins, or is renewed: the client may enter
  *   note_auth_failure                    the challenge for 401s that other modules answer
- *   handler          src/proxy.c         where mod_proxy passes the request on: without what the
+ *   handler          acting/proxy.c      where mod_proxy passes the request on: without what the
  *                                        client proved itself with, or with a token of the user's
- *                                        for the backend (src/backend.c)
+ *                                        for the backend (acting/backend.c)
  *
- * What can be seen before the first request is told by src/check.c at start and by `httpd -t`.
+ * What can be seen before the first request is told by src/start/check.c at start and by `httpd -t`.
  */
 
 #define NEG_MODULE_FILE
@@ -36,11 +37,14 @@
 #include <mpm_common.h>
 
 #include "acting.h"
-#include "backend.h"
-#include "connection.h"
-#include "negotiate.h"
-#include "resumed.h"
+#include "answer.h"
+#include "authz.h"
+#include "delegate.h"
+#include "grant.h"
+#include "mod_auth_negotiate.h"
+#include "proof.h"
 #include "session.h"
+#include "start.h"
 
 /* Some modules answer 401 for every location that they can see, whatever its AuthType is; those of
  * one rank are asked in the order in which they are loaded.  Behind mod_ssl, which only notes what
@@ -59,7 +63,7 @@ static int authenticate(request_rec *r)
     if (!is_ours(r))
         return DECLINED;
     attempt = neg_attempt_begin(r);
-    return neg_answer(attempt, neg_attempt_run(attempt));
+    return neg_answer(attempt, neg_grant_run(attempt));
 }
 
 static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
@@ -98,6 +102,7 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
     neg_replay_init_child(pchild, servers);
     neg_session_init_child(pchild, servers);
     neg_s4u_init_child(servers);
+    neg_grant_init_child(servers);
     for (server_rec *s = servers; s; s = s->next) {
         neg_config_server(s)->workers = workers;
         neg_config_server(s)->tally = tally;
@@ -174,7 +179,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(neg_session_fixups, NULL, before_rewrite, APR_HOOK_FIRST);
     ap_hook_fixups(neg_admitted_complete, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_fixups(neg_publish_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
-    ap_hook_handler(neg_session_logout, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(neg_impersonate_last_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_handler(neg_grant_logout, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_note_auth_failure(neg_answer_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     neg_authorize_register(p);
     ap_register_auth_provider(p, AUTHN_PROVIDER_GROUP, NEG_KERBEROS, AUTHN_PROVIDER_VERSION,

@@ -160,6 +160,7 @@ my %DIRECTIVES = (
             shmcb              => 'once',
             default            => 'twice',
             'shmcb or-local'   => 'once',
+            'shmcb:@stage@/rcache/with,comma(512000)' => 'once',
             'shmcb: or-refuse' => 'once',
             Default            => 'twice',
         ],
@@ -724,7 +725,7 @@ for my $name (@names) {
 
 {
     my %known;
-    for my $file (glob source_dir() . '/src/*.c') {
+    for my $file (glob source_dir() . '/src/*/*.c') {
         open my $in, '<', $file or die "$file: $!";
         local $/;
         $known{$_} = 1 for <$in> =~ /\bAP_INIT_\w+\(\s*"(\w+)"/g;

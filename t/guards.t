@@ -13,8 +13,6 @@ use NegTest::Httpd qw(apxs httpd_user mpm);
 
 plan skip_all => 'it is the same with every MPM' if mpm() eq 'prefork';
 
-use constant LINES_MAX => 420;
-
 my $tree = source_dir();
 
 my %directive = directives();              # name => contexts, as directives.c has them
@@ -22,23 +20,23 @@ my @names     = sort keys %directive;
 my %entry     = directive_sections();      # name => its section of docs/directives.md
 my %line      = configuration_lines();     # name => arguments in conf/auth_negotiate.conf
 
-plan tests => 52;
+plan tests => 53;
 
 # --- directives --------------------------------------------------------------
 
 cmp_ok scalar @names, '>=', 10, 'directives.c has directives';
-is_deeply [ sort keys %entry ], \@names, 'docs/directives.md: every directive and no other';
-is_deeply [ sort keys %line ],  \@names, 'conf/auth_negotiate.conf: every directive and no other';
-is_deeply { map { $_ => field($_, 'Context') =~ s/;.*//r } keys %entry }, \%directive, 'their contexts';
+same([ keys %entry ], \@names, 'docs/directives.md: every directive and no other');
+same([ keys %line ],  \@names, 'conf/auth_negotiate.conf: every directive and no other');
+same([ map { "$_: " . field($_, 'Context') =~ s/;.*//r } keys %entry ], [ map { "$_: $directive{$_}" } keys %directive ], 'their contexts');
 is_deeply [ grep { !field($_, 'Description') || (field($_, 'Syntax') || '') !~ /^`$_ / } keys %entry ],
   [], 'each has a description and a syntax';
-is_deeply { map { $_ => $line{$_} } grep { defined default_of($_) } keys %entry },
-  { map { $_ => default_of($_) } grep { defined default_of($_) } keys %entry },
-  'conf/ and docs/ have the same defaults';
+same([ map { "$_ $line{$_}" } grep { defined default_of($_) } keys %entry ],
+    [ map { "$_ " . default_of($_) } grep { defined default_of($_) } keys %entry ],
+    'conf/ and docs/ have the same defaults');
 
 # Every member of a configuration is reached by the directive of its name.
-is_deeply [ sort map { lc s/^AuthNegotiate//r } of_directory() ],
-  [ sort map { s/_//gr } members() ], 'NEG_CONF_MEMBERS: one for each directive of a directory';
+same([ map { s/_//gr } members() ], [ map { lc s/^AuthNegotiate//r } of_directory() ],
+    'NEG_CONF_MEMBERS: one for each directive of a directory');
 
 # The second answer of a glob in scalar context is the end of the first one's list, whatever is there.
 is_deeply [ grep { read_file("t/$_") =~ /\{ *!\s*glob\b/ } map { basename $_ } glob "$tree/t/*.t" ], [],
@@ -70,19 +68,26 @@ for my $text (first_configuration(), fast_configuration(), examples()) {
       'every directive can be overridden (without gss-ntlmssp there is one mechanism)';
 }
 
+{
+    my $dump = server(conf => each_alone())->dump('NEGOTIATE')->{output};
+    my @missing = grep {
+        my ($base, $one) = map { settings($dump, $_) } "/outer/$_/base", "/outer/$_/one";
+        $one eq $base && ($_ ne 'AuthNegotiateMechs' || has_ntlm());
+    } of_directory();
+    is_deeply \@missing, [], '... and shows every directive' or diag "not in the dump: @missing";
+}
+
 # --- variables and causes ----------------------------------------------------
 
 my $variables = read_file('docs/variables.md');
-is_deeply [ table_of('Of a client that was granted') ], [ granted_variables() ],
-  'docs/variables.md: what a granted request has';
-is_deeply [ table_of('Of a client that was refused') ], [ refused_variables() ],
-  '... what a refused one has';
-is_deeply [ table_of('Control') ], [ controls() ], '... and what the module looks at';
+same([ table_of('Of a client that was granted') ], [ granted_variables() ], 'docs/variables.md: what a granted request has');
+same([ table_of('Of a client that was refused') ], [ refused_variables() ], '... what a refused one has');
+same([ table_of('Control') ], [ controls() ], '... and what the module looks at');
 
 {
     my %status = (CLIENT => 401, PASSWORD => 401, POLICY => 403, SERVER => 500, BACKEND => 502, BUSY => 503);
     my (%is, %code_of);
-    for (read_file('src/cause.h') =~ /X\((\w+, "[\w-]+", \w+)\)/g) {
+    for (read_file('src/core/cause.h') =~ /X\((\w+, "[\w-]+", \w+)\)/g) {
         my ($name, $code, $blame) = /(\w+), "([\w-]+)", (\w+)/;
         $is{$code} = $status{$blame};
         $code_of{$name} = $code;
@@ -90,17 +95,24 @@ is_deeply [ table_of('Control') ], [ controls() ], '... and what the module look
     my %documented = section($variables, 'NEGOTIATE_ERROR') =~ /^\| `([\w-]+)` \| (\d+) \|/mg;
     my %aside      = map { $_ => 1 } section($variables, 'NEGOTIATE_ERROR') =~ /^\| `([\w-]+)` \| (?!\d+ \|)/mg;
     my %refuses    = map { $_ => $is{$_} } grep { !$aside{$_} } keys %is;
-    is_deeply \%documented, \%refuses, 'every cause that refuses, with its status';
+    same([ map { "$_ $documented{$_}" } keys %documented ], [ map { "$_ $refuses{$_}" } keys %refuses ], 'every cause that refuses, with its status');
 
     my $code = join '', map { read_file($_) } grep { /\.c$/ } sources();
     is_deeply [ grep { $code !~ /NEG_CAUSE_$_\b/ } sort keys %code_of ], [], 'every cause is in use';
     my @only_aside = map { $code_of{$_} } grep { is_aside_alone($code, $_) } keys %code_of;
-    is_deeply [ sort keys %aside ], [ sort @only_aside ], 'the causes that are never a refusal';
+    same([ keys %aside ], \@only_aside, 'the causes that are never a refusal');
     my @of_readme = section(read_file('README'), 'When it does not work') =~ /^\| ([^|]+) \|/mg;
     is_deeply [ grep { !exists $is{$_} } map { /`([a-z-]+)`/g } @of_readme ], [], 'README knows no other';
 }
 
 # --- README ------------------------------------------------------------------
+
+{
+    my ($table) = read_file('src/authz/authorize.c') =~ /\} providers\[\] = \{\n((?: +\{"[\w-]+", &\w+\},\n)+)/;
+    my @rules   = ($table || '') =~ /"([\w-]+)"/g;
+    die "the table of Require's providers is written differently now\n" if !@rules;
+    same([ grep { section(read_file('README'), 'Who may enter') =~ /`$_`/ } @rules ], \@rules, 'README has every rule for Require');
+}
 
 {
     my %text = map { $_ => read_file($_) } 'README', documents();
@@ -130,7 +142,7 @@ is_deeply [ table_of('Control') ], [ controls() ], '... and what the module look
 # --- docs/THREATS.md ---------------------------------------------------------
 
 {
-    my %causes = map { $_ => 1 } read_file('src/cause.h') =~ /X\(\w+, "([\w-]+)", /g;
+    my %causes = map { $_ => 1 } read_file('src/core/cause.h') =~ /X\(\w+, "([\w-]+)", /g;
     my @rows   = join('', map { section(read_file('docs/THREATS.md'), $_) } 'Attacks', 'What is taken from others') =~ /^\| (?!Attack |What is taken, |---)(.*) \|$/mg;
     my (@untested, @unknown);
     for my $row (@rows) {
@@ -148,12 +160,12 @@ is_deeply [ table_of('Control') ], [ controls() ], '... and what the module look
 {
     my %of_httpd = map { basename($_) => 1 } grep { !/\/apr\w*\.h$|\/mod_auth_negotiate\.h$/ } glob apxs('INCLUDEDIR') . '/*.h';
     ok $of_httpd{'httpd.h'}, 'httpd has headers';
-    is_deeply [ including(qr{^src/(?:core|gss)/}, sub { $of_httpd{$_} || $_ eq 'negotiate.h' }) ], [],
+    is_deeply [ including(qr{^src/(?:core|gss)/}, sub { $of_httpd{$_} }) ], [],
       'core and gss include no header of httpd';
     is_deeply [ including(qr{^src/core/}, sub { /gssapi|krb5|^gss\.h/ }) ], [], 'core includes none of GSSAPI';
-    is_deeply [ files_with(qr/apr_table_(?:set|add|merge|unset)n?\([^;]*(?:_out\b|authenticate_header)/) ], [ 'src/answer.c', 'src/headers.c' ],
+    is_deeply [ files_with(qr/apr_table_(?:set|add|merge|unset)n?\([^;]*(?:_out\b|authenticate_header)/) ], [ 'src/request/answer.c', 'src/request/headers.c' ],
       'answer.c writes headers, and headers.c mends them';
-    is_deeply [ files_with(qr/apr_table_(?:set|add|merge|unset)n?\([^;]*subprocess_env/) ], ['src/publish.c'],
+    is_deeply [ files_with(qr/apr_table_(?:set|add|merge|unset)n?\([^;]*subprocess_env/) ], ['src/request/publish.c'],
       'publish.c alone writes the environment';
     is_deeply [ files_with(qr/\b(?:setenv|putenv|unsetenv|umask|setlocale|chdir)\s*\(/) ], [],
       'nothing is changed for the whole process';
@@ -173,10 +185,19 @@ SKIP: {
       'no variables that threads share, but what GSSAPI and httpd want so';
 }
 
-is_deeply [ grep { lines_of($_) > LINES_MAX } grep { !m{^t/} } sources() ], [], 'no source is longer than ' . LINES_MAX . ' lines';
 is_deeply [ grep { read_file($_) =~ /[ \t]+$/m } grep { !/^LICENSE$/ } sources(), others() ], [], 'no white space at the end of lines';
 
 # --- what the code has -------------------------------------------------------
+
+# Two sets, and by name what one of them lacks.
+sub same {
+    my ($is, $wanted, $name) = @_;
+    my (%is, %wanted);
+    @is{@$is} = @wanted{@$wanted} = ();
+    my @missing = sort grep { !exists $is{$_} } keys %wanted;
+    my @more    = sort grep { !exists $wanted{$_} } keys %is;
+    return ok(!@missing && !@more, $name) || diag map({ "missing: $_\n" } @missing), map { "too many: $_\n" } @more;
+}
 
 sub directives {
     my %documented = (
@@ -186,7 +207,7 @@ sub directives {
         'OR_AUTHCFG'              => 'directory, .htaccess',
         'RSRC_CONF | OR_AUTHCFG'  => 'server config, virtual host, directory, .htaccess',
     );
-    my $code = read_file('src/directives.c');
+    my $code = read_file('src/conf/directives.c');
     die "NO_HTACCESS is something else now\n" if $code !~ /^#define NO_HTACCESS \(ACCESS_CONF\)$/m;
     my %found = $code =~ /AP_INIT_\w+\("(AuthNegotiate\w+)",[^;{]*?,\s*((?:[A-Z]+_[A-Z_]+)(?: \| [A-Z_]+)*),\s*"/g;
     my $count = () = $code =~ /AP_INIT_\w+\("AuthNegotiate/g;
@@ -198,17 +219,17 @@ sub of_directory { return grep { $directive{$_} =~ /directory/ } @names }
 sub of_server    { return grep { $directive{$_} !~ /directory/ } @names }
 
 sub members {
-    my ($list) = read_file('src/conf.h') =~ /#define NEG_CONF_MEMBERS\(X\)((?:.*\\\n)+.*)/;
+    my ($list) = read_file('src/conf/conf.h') =~ /#define NEG_CONF_MEMBERS\(X\)((?:.*\\\n)+.*)/;
     return grep { $_ ne 'required_realms' } $list =~ /X\([^,]+, (\w+)\)/g;    # of httpd's Require
 }
 
 sub granted_variables {
-    my ($default) = read_file('src/config.c') =~ /#define DEFAULT_DELEGATE_ENV "(\w+)"/;
-    my @names = read_file('src/publish.c') =~ /^    \{"(\w+)", \w+\},$/mg;
+    my ($default) = read_file('src/conf/config.c') =~ /#define DEFAULT_DELEGATE_ENV "(\w+)"/;
+    my @names = read_file('src/request/publish.c') =~ /^    \{"(\w+)", \w+\},$/mg;
     return sort $default, @names;
 }
 sub refused_variables {
-    my @names = read_file("src/publish.c") =~ /apr_table_setn\(r->subprocess_env, "(\w+)"/g;
+    my @names = read_file("src/request/publish.c") =~ /apr_table_setn\(r->subprocess_env, "(\w+)"/g;
     return sort @names;
 }
 
@@ -361,6 +382,19 @@ sub merging {
       . "<Location /outer/overrides>\nAuthType Negotiate\n$inner</Location>\n";
 }
 
+# Each inner value beside the outer ones. Without S4U2Proxy nobody is impersonated.
+sub each_alone {
+    my $text = merging() =~ s/<Location \/outer\/inherits>.*//sr;
+    my ($inner) = merging() =~ m{<Location /outer/overrides>\nAuthType Negotiate\n(.*)</Location>}s;
+    my %with = (AuthNegotiateS4U2Proxy => "AuthNegotiateImpersonate Off\n");
+    for my $line (split /^/, $inner) {
+        my ($name) = split ' ', $line;
+        my $base = $with{$name} || '';
+        $text .= "<Location /outer/$name/base>\nAuthType Negotiate\n$base</Location>\n<Location /outer/$name/one>\nAuthType Negotiate\n$base$line</Location>\n";
+    }
+    return $text;
+}
+
 # What the dump says of a section, without the keys.
 sub settings {
     my ($dump, $where) = @_;
@@ -379,4 +413,3 @@ sub read_file {
     return scalar <$in>;
 }
 
-sub lines_of { my $text = read_file($_[0]); return $text =~ tr/\n// }

@@ -88,6 +88,7 @@ my %lines = (
     pages           => "$basic\n$on",
     basic_open      => "$basic\n$on",
     basic_theirs    => "$basic\n$on",
+    basic_acceptor  => "$basic\n$on\nAuthNegotiateAcceptor \"%{env:NOTHING}\"",
     'pages/off'     => 'AuthNegotiateImpersonate Off',
     'pages/open'    => 'AuthType None',
 );
@@ -102,7 +103,7 @@ put("$dir/pages/parts.shtml", map { qq{$_:<!--#include virtual="/pages/$_/env.pl
 {
     chomp(my $hash = run([ qw(openssl passwd -apr1 x) ])->{output});
     put("$dir/users", map { "$_:$hash\n" } 'alice', 'ALICE', 'bob', 'sally', 'nobody-there', 'alice@AD.EXAMPLE.TEST', 'alice@OTHER.TEST', 'alice/admin',
-        'AD\\alice', 'alice@', ' alice');
+        'AD\\alice', 'alice@', ' alice', 'alice ');
 }
 
 sub put {
@@ -324,6 +325,8 @@ is basic('ALICE', '/basic_behind/env.pl')->{REMOTE_USER}, 'ALICE@AD.EXAMPLE.TEST
 refused('a name of another realm', basic('alice@OTHER.TEST', '/basic/hop.pl'), 403, 'name', qr/realm/);
 refused('a name with a slash', basic('alice/admin', '/basic/hop.pl'), 403, 'name', qr/backslash/);
 refused('a name with a backslash', basic('AD\\alice', '/basic/hop.pl'), 403, 'name', qr/backslash/);
+refused('a name with a space at its end', basic('alice ', '/basic/hop.pl'), 403, 'name', qr/space/);
+refused('a location whose expression names no acceptor', basic('alice', '/basic_acceptor/hop.pl'), 500, 'internal', qr/empty for this request/);
 refused('a name with nothing behind the @', basic('alice@', '/basic/hop.pl'), 403, 'name', qr/form/);
 refused('a name that no module has authenticated', seen(http(port => $tls_port, tls => 1, ca_file => stage_dir() . '/tls/ca.crt')->get('/basic_open/hop.pl')),
     403, 'name', qr/no module has said/);

@@ -3,7 +3,7 @@
 #include <apr_escape.h>
 #include <openssl/evp.h>
 
-#include "reader.h"
+#include "der.h"
 
 #define KRB5_VERSION 5
 #define MSG_AP_REQ   14 /* RFC 4120 section 7.5.7 */

@@ -6,7 +6,7 @@
 #include "ticket.h"
 
 #include "apreq.h"
-#include "reader.h"
+#include "der.h"
 
 #define TAG_ENC_TICKET_PART NEG_DER_APPLICATION(3)
 

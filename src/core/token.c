@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "reader.h"
+#include "der.h"
 
 /* ---- mechanisms ---------------------------------------------------------------------------- */
 

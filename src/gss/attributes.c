@@ -3,7 +3,7 @@
 #include <apr_strings.h>
 #include <gssapi/gssapi_ext.h>
 
-#include "proof.h"
+#include "pacproof.h"
 
 /* What an application can be handed, as one variable of its environment too. */
 #define VALUES_MAX 64

@@ -14,10 +14,11 @@
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
 
+#include "acquire.h"
+#include "der.h"
 #include "keyring.h"
 #include "pacframe.h"
-#include "proof.h"
-#include "reader.h"
+#include "pacproof.h"
 #include "writer.h"
 
 #define CLIENT  "user@MOD-AUTH-NEGOTIATE.INVALID"

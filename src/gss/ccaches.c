@@ -18,6 +18,7 @@
 #include <apr_thread_mutex.h>
 
 #include "ccaches.h"
+#include "delegate.h"
 #include "living.h"
 
 #define PREFIX "krb5cc_negotiate_" /* then the child's label, _ and six characters */

@@ -2,6 +2,7 @@
 #ifndef NEG_GSS_CCACHES_H
 #define NEG_GSS_CCACHES_H
 
+#include "delegate.h"
 #include "gss.h"
 
 typedef struct neg_ccache_file neg_ccache_file;

@@ -7,11 +7,6 @@
 #include "gss.h"
 #include "principal.h"
 
-int neg_same_oid(gss_OID a, gss_OID b)
-{
-    return a && b && a->length == b->length && memcmp(a->elements, b->elements, a->length) == 0;
-}
-
 int neg_client_read(apr_pool_t *p, gss_name_t name, neg_client *client, neg_failure *failure)
 {
     gss_buffer_desc text = GSS_C_EMPTY_BUFFER;

@@ -15,6 +15,7 @@
 #include <gssapi/gssapi_krb5.h>
 
 #include "ccaches.h"
+#include "delegate.h"
 
 /* ---- As long as a session: the directory ---- */
 

@@ -4,7 +4,7 @@
 #include <gssapi/gssapi_ext.h>
 
 #include "keyring.h"
-#include "proof.h"
+#include "pacproof.h"
 #include "signals.h"
 
 struct neg_context {

@@ -4,6 +4,7 @@
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
 
+#include "delegate.h"
 #include "gss.h"
 
 struct neg_initiator {

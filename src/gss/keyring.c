@@ -16,6 +16,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include "acquire.h"
 #include "apreq.h"
 #include "held.h"
 #include "keyring.h"
@@ -164,35 +165,23 @@ static gss_cred_id_t credential_for(keyring *ring, neg_worker *worker, apr_pool_
 
 /* ---- All of a thread ---- */
 
-struct neg_keyrings {
-    apr_pool_t *pool;
-    apr_hash_t *rings; /* a neg_acceptor's keytab -> keyring */
-};
-
-neg_keyrings *neg_keyrings_create(apr_pool_t *p)
-{
-    neg_keyrings *all = apr_palloc(p, sizeof(*all));
-    all->pool = p;
-    all->rings = apr_hash_make(p);
-    return all;
-}
-
 static keyring *find_ring(neg_worker *worker, apr_pool_t *p, const char *keytab)
 {
-    neg_keyrings *all = neg_worker_keyrings(worker);
+    apr_hash_t *all = neg_worker_keyrings(worker);
+    apr_pool_t *own = apr_hash_pool_get(all);
     const char *key = keytab ? keytab : "";
-    keyring *ring = apr_hash_get(all->rings, key, APR_HASH_KEY_STRING);
+    keyring *ring = apr_hash_get(all, key, APR_HASH_KEY_STRING);
     const char *path;
     if (ring)
         return ring;
     path = neg_keytab_path(keytab ? keytab : neg_keytab_default_name(p, neg_worker_krb5(worker)));
     if (!path && !neg_held_is_name(keytab))
         return NULL;
-    ring = create_ring(all->pool, path);
-    key = apr_pstrdup(all->pool, key);
+    ring = create_ring(own, path);
+    key = apr_pstrdup(own, key);
     if (!path)
         ring->memory = key;
-    apr_hash_set(all->rings, key, APR_HASH_KEY_STRING, ring);
+    apr_hash_set(all, key, APR_HASH_KEY_STRING, ring);
     return ring;
 }
 

@@ -1,6 +1,6 @@
 /**
  * The keys of a keytab in memory, and credentials for one of them: keyring.c for handshake.c, on
- * what credentials.c acquires and keeps.
+ * what acquire.c acquires.
  */
 #ifndef NEG_GSS_KEYRING_H
 #define NEG_GSS_KEYRING_H
@@ -9,10 +9,6 @@
 
 #include "gss.h"
 #include "keys.h"
-
-/** A thread's, one for each file; emptied when p ends. */
-typedef struct neg_keyrings neg_keyrings;
-neg_keyrings *neg_keyrings_create(apr_pool_t *p);
 
 /**
  * This thread's credential for the one key that an AP-REQ was made with, if the keytab is a file at
@@ -57,16 +53,12 @@ int neg_plugins_interpose(apr_pool_t *p);
 int neg_service_check(apr_pool_t *p, gss_ctx_id_t context, const neg_leg_input *in,
                       neg_failure *failure);
 
-/* ---- credentials.c ---- */
-
-/** Acquires for the principal in acceptor->acceptor; GSS_C_NO_CREDENTIAL when that fails. */
-gss_cred_id_t neg_acceptor_acquire_principal(const neg_acceptor *acceptor);
-
 /* ---- worker.c ---- */
 
 /** neg_acceptor_key() -> gss_cred_id_t, in the worker's pool. */
 apr_hash_t *neg_worker_credentials(neg_worker *worker);
-neg_keyrings *neg_worker_keyrings(neg_worker *worker);
+/** A keytab, as a neg_acceptor names it -> what keyring.c has of it, in the worker's pool. */
+apr_hash_t *neg_worker_keyrings(neg_worker *worker);
 /** To be called when a credential has been acquired: GSSAPI has loaded its plugins then. */
 void neg_worker_look_at_plugins(neg_worker *worker);
 /** Whether one of them stood before krb5, then or earlier. */

@@ -3,7 +3,7 @@
 #include <apr_strings.h>
 
 #include "pacframe.h"
-#include "proof.h"
+#include "pacproof.h"
 
 /* @return NULL, or a sentence */
 static const char *decode(apr_pool_t *p, const neg_pac_frame *frame, neg_pac *pac)

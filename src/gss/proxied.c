@@ -15,6 +15,7 @@
 #include <apr_thread_mutex.h>
 #include <openssl/sha.h>
 
+#include "delegate.h"
 #include "s4u.h"
 
 /* Some 4 kB each; the one that is good for the shortest makes room. */

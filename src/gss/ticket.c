@@ -7,7 +7,7 @@
 
 #include "apreq.h"
 #include "keyring.h"
-#include "proof.h"
+#include "pacproof.h"
 
 /* RFC 4120 section 7.5.1: a Ticket is encrypted with key usage 2. */
 #define KEYUSAGE_TICKET 2

@@ -15,6 +15,7 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
+#include "delegate.h"
 #include "gss.h"
 
 /* 2 kB each; the one that ends first makes room. */

@@ -23,9 +23,9 @@ struct neg_worker {
     apr_pool_t *pool;
     krb5_context krb5;       /* also keeps the parsed krb5.conf alive for GSSAPI's own contexts */
     apr_hash_t *credentials; /* neg_acceptor_key() -> gss_cred_id_t */
-    neg_keyrings *keyrings;
-    apr_hash_t *end_points; /* PEM of a certificate -> neg_bytes * */
-    neg_sealer *sealer;     /* of session cookies; NULL until it is used */
+    apr_hash_t *keyrings;    /* see keyring.c */
+    apr_hash_t *end_points;  /* PEM of a certificate -> neg_bytes * */
+    neg_sealer *sealer;      /* of session cookies; NULL until it is used */
     neg_digester *digester;
     apr_time_t clockskew;
     int interposed; /* a plugin of GSSAPI stands before krb5: see plugins.c */
@@ -115,7 +115,7 @@ static neg_worker *create_worker(void)
     }
     apr_pool_cleanup_register(pool, worker->krb5, free_krb5, apr_pool_cleanup_null);
     worker->credentials = apr_hash_make(pool);
-    worker->keyrings = neg_keyrings_create(pool);
+    worker->keyrings = apr_hash_make(pool);
     worker->end_points = apr_hash_make(pool);
     worker->clockskew = read_clockskew(worker->krb5);
     return worker;
@@ -164,7 +164,7 @@ int neg_worker_is_interposed(const neg_worker *worker)
     return worker->interposed;
 }
 
-neg_keyrings *neg_worker_keyrings(neg_worker *worker)
+apr_hash_t *neg_worker_keyrings(neg_worker *worker)
 {
     return worker->keyrings;
 }

@@ -1,6 +1,6 @@
 #include "testing.h"
 
-#include "reader.h"
+#include "der.h"
 
 /** Reads one element of the type OCTET STRING that must be everything there is. */
 static const char *read_octets(neg_bytes bytes, neg_bytes *contents)

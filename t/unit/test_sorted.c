@@ -82,8 +82,7 @@ static void thousands(void **state)
     }
     assert_int_equal(array->nelts, 5000);
     for (int i = 0; i < 5000; i++)
-        assert_int_equal(((entry *)neg_sorted_find(array, apr_psprintf(pool, "%d", i)))->value,
-                         i);
+        assert_int_equal(((entry *)neg_sorted_find(array, apr_psprintf(pool, "%d", i)))->value, i);
 }
 
 int main(void)

@@ -20,9 +20,10 @@ use NegTest::Ports 'free_port';
 use NegTest::Process qw(clean_environment wait_until);
 use NegTest::Server;
 use NegTest::Stage;
+use NegTest::Tally;
 use NegTest::TLS;
 
-my ($owner, $stage, $kdc, $run, $quiet);
+my ($owner, $stage, $kdc, $run, $quiet, $answers);
 
 # --- the story ---------------------------------------------------------------
 
@@ -40,12 +41,20 @@ sub main {
     NegTest::TLS->make_authority($stage->dir . '/tls')->make_certificate('server');
     start_kdc();
     tell_tests($tree);
+    keep_answers(@argv);
 
     chdir $stage->dir or die $stage->dir, ": $!\n";
     $0   = $stage->dir . '/t/TEST';
     $run = $class->new;
     $run->run(@argv);
     exit 0;
+}
+
+# What failed is told at the end, unless it was told already or is told by who has asked for TAP.
+sub keep_answers {
+    return if $ENV{PERL_TEST_HARNESS_DUMP_TAP} || grep { /^-v/ } @_;
+    $answers = $ENV{PERL_TEST_HARNESS_DUMP_TAP} = $stage->dir . '/tap';
+    mkdir $answers or die "$answers: $!\n";
 }
 
 # However the run ends: nothing stays but, after a failure, the evidence.
@@ -61,6 +70,7 @@ END {
         }
         else {
             $stage->keep;
+            print STDERR NegTest::Tally::complaints_of_directory($answers) if $answers;
             print STDERR "The run's files, with t/logs/error_log, are in ", $stage->dir, "\n";
         }
         $? = $status;

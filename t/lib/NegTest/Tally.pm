@@ -1,6 +1,6 @@
 package NegTest::Tally;
 
-# Counts test points in the TAP files that PERL_TEST_HARNESS_DUMP_TAP left.
+# Reads the TAP files that PERL_TEST_HARNESS_DUMP_TAP left: how many test points, and what failed.
 
 use strict;
 use warnings;
@@ -34,6 +34,27 @@ sub _add {
     return;
 }
 
+# What each failed test said, which the harness keeps to itself: lines, each with its file's name.
+sub complaints_of_directory {
+    my ($dir) = @_;
+    my @found;
+    return if !-d $dir;
+    find({ no_chdir => 1, wanted => sub { push @found, $_ if -f } }, $dir);
+    return map { _complaints($_, substr $_, 1 + length $dir) } sort @found;
+}
+
+sub _complaints {
+    my ($file, $name) = @_;
+    open my $in, '<', $file or die "$file: $!\n";
+    my ($telling, @lines) = (0);
+    while (my $line = <$in>) {
+        if    ($line =~ /^ *not ok/) { $telling = $line !~ /# TODO/; push @lines, "$name: $line" if $telling }
+        elsif ($line !~ /^ *#/)      { $telling = 0 }
+        elsif ($telling)             { push @lines, $line }
+    }
+    return @lines;
+}
+
 1;
 
 __END__
@@ -46,5 +67,6 @@ NegTest::Tally - count what a run of tests gave
 
     my $sum = NegTest::Tally::of_directory($dir);
     print "$sum->{passed} $sum->{failed} $sum->{skipped}\n";
+    print NegTest::Tally::complaints_of_directory($dir);
 
 =cut
