@@ -49,15 +49,23 @@ static void tell_open(neg_holds *holds, const char *path)
                       path, path, path));
 }
 
+static const char *directory_of(apr_pool_t *p, const char *path)
+{
+    return apr_pstrmemdup(p, path, (apr_size_t)(strrchr(path, '/') + 1 - path));
+}
+
 static finding *look(neg_holds *holds, const char *path)
 {
     finding *f = apr_pcalloc(holds->pool, sizeof(*f));
-    if (neg_probe_can_read(holds->pool, holds->server, path)) {
+    if (neg_probe_can(holds->pool, holds->server, path, R_OK)) {
         tell_open(holds, path);
         return f;
     }
-    if (access(path, R_OK) != 0) /* the probes say what is wrong */
+    if (access(path, R_OK) != 0) { /* where they can, the probes say what is wrong */
+        if (!neg_probe_can(holds->pool, holds->server, directory_of(holds->pool, path), X_OK))
+            f->why = "does not exist: make it, or write the right path in AuthNegotiateKeytab";
         return f;
+    }
     f->held = neg_held_read(holds->pool, path, &f->why);
     if (f->held)
         tell_read(holds, path);

@@ -350,13 +350,13 @@ const apr_array_header_t *neg_probe_run(apr_pool_t *p, server_rec *s, const char
     return findings;
 }
 
-int neg_probe_can_read(apr_pool_t *p, server_rec *s, const char *path)
+int neg_probe_can(apr_pool_t *p, server_rec *s, const char *path, int how)
 {
     int status = 0;
     pid_t pid = fork();
     if (pid == 0) {
         alarm(PROBE_SECONDS);
-        _exit(ap_run_drop_privileges(p, s) == OK && access(path, R_OK) == 0 ? 0 : 1);
+        _exit(ap_run_drop_privileges(p, s) == OK && access(path, how) == 0 ? 0 : 1);
     }
     return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
            WEXITSTATUS(status) == 0;

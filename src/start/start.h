@@ -140,8 +140,8 @@ typedef struct {
 
 /** The name of the children's user. */
 const char *neg_probe_user(apr_pool_t *p);
-/** Whether the children's user can read a file. */
-int neg_probe_can_read(apr_pool_t *p, server_rec *s, const char *path);
+/** Whether the children's user has access to a file.  @param how as of access(2) */
+int neg_probe_can(apr_pool_t *p, server_rec *s, const char *path, int how);
 /** TYPE:residual of the keytab that conf comes to. */
 const char *neg_probe_keytab(apr_pool_t *p, krb5_context krb5, const neg_conf *conf);
 /** Runs neg_probe's.  @return an array of neg_finding */
