@@ -104,6 +104,8 @@ for my $behavior (undef, 'LOCAL_FIRST', 'LOCAL_ONLY') {
     my (%is, %should);
     for my $path (qw(/http /any /named)) {
         for my $service (@services) {
+            # A file that may still be written goes the library's way; one at rest is looked at first.
+            utime undef, undef, keytab('proxied') if !$behavior;
             my ($r, $gss) = get($path, $service, mech => $path eq '/any' ? 'krb5' : 'spnego');
             $is{"$path $service"} = join ' ', $r->status, $r->env->{REMOTE_USER} || 'nobody', $gss->finish($r) && $gss->mutual ? 'proven' : '';
             $should{"$path $service"} = $service eq $services[0] ? "200 alice\@$realm proven" : '401 nobody ';
