@@ -5,27 +5,24 @@
  *
  *   post_read_request                    cookies of sessions are taken out of what others see
  *   check_authn      authenticate()      an attempt is begun, and src/grant.c tells its story: the
- *                                        sources are asked in turn (an ancestor of this request; the
- *                                        Authorization header, for which proof/negotiate.c runs one
- *                                        leg, on gss/handshake.c, and proof/basic.c asks who checks
- *                                        passwords; a session's cookie; the connection);
- *                                        neg_permits() is the gate; request/answer.c turns the
- *                                        outcome into a status and headers, request/publish.c into
+ *                                        sources are asked in turn (an ancestor of this request;
+ * the Authorization header, for which proof/negotiate.c runs one leg, on gss/handshake.c, and
+ * proof/basic.c asks who checks passwords; a session's cookie; the connection); neg_permits() is
+ * the gate; request/answer.c turns the outcome into a status and headers, request/publish.c into
  *                                        environment
  *   check_authz      neg_admitted_ask    somebody is known: request/admitted.c
- *                    neg_authorize()     authz/authorize.c: a user who is known and not allowed gets
- *                                        a 403, not a request for another password; and what
- *                                        Require can ask of a ticket
- *   type_checker     neg_admitted_settle whoever it is was let in, or is another request's user
- *   fixups           neg_publish_fixups  the environment again, where the core did not ask us
- *                    neg_impersonate_fixups  tickets for a user whom another module has let in
- *                    neg_session_fixups  a session begins, or is renewed: the client may enter
- *   note_auth_failure                    the challenge for 401s that other modules answer
- *   handler          acting/proxy.c      where mod_proxy passes the request on: without what the
- *                                        client proved itself with, or with a token of the user's
- *                                        for the backend (acting/backend.c)
+ *                    neg_authorize()     authz/authorize.c: a user who is known and not allowed
+ * gets a 403, not a request for another password; and what Require can ask of a ticket type_checker
+ * neg_admitted_settle whoever it is was let in, or is another request's user fixups
+ * neg_publish_fixups  the environment again, where the core did not ask us neg_impersonate_fixups
+ * tickets for a user whom another module has let in neg_session_fixups  a session begins, or is
+ * renewed: the client may enter note_auth_failure                    the challenge for 401s that
+ * other modules answer handler          acting/proxy.c      where mod_proxy passes the request on:
+ * without what the client proved itself with, or with a token of the user's for the backend
+ * (acting/backend.c)
  *
- * What can be seen before the first request is told by src/start/check.c at start and by `httpd -t`.
+ * What can be seen before the first request is told by src/start/check.c at start and by `httpd
+ * -t`.
  */
 
 #define NEG_MODULE_FILE
@@ -92,6 +89,14 @@ static void sweep_ccaches(apr_pool_t *p, server_rec *s)
     }
 }
 
+static void open_keytabs(apr_pool_t *pchild, server_rec *s)
+{
+    const char *why = neg_config_open_keytabs(pchild, s);
+    if (why)
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     "the keys that the parent has read cannot be used in this child: %s", why);
+}
+
 static void init_child(apr_pool_t *pchild, server_rec *servers)
 {
     neg_workers *workers = neg_workers_create(pchild);
@@ -103,6 +108,7 @@ static void init_child(apr_pool_t *pchild, server_rec *servers)
     neg_session_init_child(pchild, servers);
     neg_s4u_init_child(servers);
     neg_grant_init_child(servers);
+    open_keytabs(pchild, servers);
     for (server_rec *s = servers; s; s = s->next) {
         neg_config_server(s)->workers = workers;
         neg_config_server(s)->tally = tally;

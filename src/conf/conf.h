@@ -11,6 +11,7 @@
 
 #include <httpd.h> /* before the others, which do not include it */
 
+#include <apr_hash.h>
 #include <http_log.h>
 
 #include "delegate.h"
@@ -99,7 +100,10 @@ struct ssl_session_st;
 typedef struct {
     apr_array_header_t *sections; /**< of neg_section *, while the configuration is read */
     apr_array_header_t *warnings; /**< of const char *, from check_config for the error log */
-    neg_replay *replay;           /**< NULL: default */
+    apr_array_header_t *notices;  /**< the same, of what may stay */
+    apr_hash_t
+        *held; /**< keytabs that the parent has read: as configured -> neg_held *; NULL: none */
+    neg_replay *replay; /**< NULL: default */
     int sees_tls; /**< in the main server: mod_ssl's connections can be looked at (resumed.c) */
     int (*keep_session)(struct ssl_st *, struct ssl_session_st *); /**< there too: mod_ssl's own */
     apr_array_header_t
@@ -137,6 +141,10 @@ void *neg_config_create_dir(apr_pool_t *p, char *where);
 void *neg_config_merge_dir(apr_pool_t *p, void *base, void *add);
 void *neg_config_create_server(apr_pool_t *p, server_rec *s);
 void *neg_config_merge_server(apr_pool_t *p, void *base, void *add);
+/** The keytab as this process has it: what is held is MEMORY:path.  NULL: krb5's default */
+const char *neg_config_keytab(const neg_server *server, const neg_conf *conf);
+/** Makes what is held keytabs of this process.  @return NULL, or why one cannot be made */
+const char *neg_config_open_keytabs(apr_pool_t *p, server_rec *s);
 /** Whether this is an acceptor: any, HTTP, or a service at a host. */
 int neg_config_is_acceptor(const char *text);
 /** The last of them. */
@@ -169,6 +177,8 @@ const char *neg_mechs_conflict(unsigned mechs, const char *acceptor);
 extern const neg_store_use neg_replay_use;
 neg_replay_kind neg_replay_kind_of(const neg_server *server);
 const char *neg_replay_text(const neg_server *server);
+/** Where nobody has written an AuthNegotiateReplayCache, it is `memory`. */
+void neg_replay_prefer_memory(apr_pool_t *pconf, server_rec *servers);
 /** krb5's own cache as an acceptor names it: NULL, its default, or "none:". */
 const char *neg_replay_rcache(const neg_server *server);
 

@@ -228,3 +228,21 @@ const char *neg_replay_rcache(const neg_server *server)
     neg_replay_kind kind = neg_replay_kind_of(server);
     return kind == NEG_REPLAY_NONE || kind == NEG_REPLAY_MEMORY ? "none:" : NULL;
 }
+
+/* No other program can accept with a key that nobody else has, so that nobody else has to know what
+ * was used. */
+void neg_replay_prefer_memory(apr_pool_t *pconf, server_rec *servers)
+{
+    neg_replay *replay;
+    if (!neg_seen_is_possible())
+        return;
+    for (server_rec *s = servers; s; s = s->next)
+        if (neg_config_server(s)->replay)
+            return;
+    replay = apr_pcalloc(pconf, sizeof(*replay));
+    replay->kind = NEG_REPLAY_MEMORY;
+    replay->text = "memory";
+    replay->size = MEGABYTES_DEFAULT * MEGABYTE;
+    for (server_rec *s = servers; s; s = s->next)
+        neg_config_server(s)->replay = replay;
+}

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 
 #include "explain.h"
+#include "held.h"
 
 #define SHOWN_PRINCIPALS 6
 #define SHOWN_LIST       200
@@ -44,6 +45,14 @@ static void match_keys(neg_evidence *e, const apr_array_header_t *entries, key_m
     }
 }
 
+/* It is not looked at again. */
+static const char *told_of_restart(const neg_evidence *e)
+{
+    return neg_held_is_name(e->keytab_name) ? ". httpd has read the keytab at its start: a new one "
+                                              "counts after a graceful restart"
+                                            : "";
+}
+
 /* Without a key for anybody no client can do better. */
 static void explain_no_keys(neg_evidence *e, const apr_array_header_t *entries,
                             neg_failure *failure)
@@ -65,8 +74,9 @@ static void explain_no_key(neg_evidence *e, const apr_array_header_t *entries, n
         "the ticket is for %s, and the keytab %s has no key of that name; it has %s. Add the key "
         "(MIT: kadmin ktadd, which ends older keytabs of it; Active Directory: setspn, then ktpass "
         "or "
-        "samba-tool), or have clients use the name that is there",
-        e->server, e->keytab_name, neg_keytab_principals(e->pool, entries, SHOWN_PRINCIPALS));
+        "samba-tool), or have clients use the name that is there%s",
+        e->server, e->keytab_name, neg_keytab_principals(e->pool, entries, SHOWN_PRINCIPALS),
+        told_of_restart(e));
 }
 
 static void explain_kvno(neg_evidence *e, const key_match *match, neg_failure *failure)
@@ -76,8 +86,9 @@ static void explain_kvno(neg_evidence *e, const key_match *match, neg_failure *f
         e->pool,
         "the ticket for %s was made with key version %u, and the keytab %s has version %s. If the "
         "keytab is the older, export it again; if it is newer, the client keeps an old ticket "
-        "until it logs in again (klist purge)",
-        e->server, (unsigned)e->ticket->enc_part.kvno, e->keytab_name, match->kvnos);
+        "until it logs in again (klist purge)%s",
+        e->server, (unsigned)e->ticket->enc_part.kvno, e->keytab_name, match->kvnos,
+        told_of_restart(e));
 }
 
 static void explain_enctype(neg_evidence *e, const key_match *match, neg_failure *failure)
@@ -109,8 +120,8 @@ static void explain_wrong_key(neg_evidence *e, neg_failure *failure)
         e->pool,
         "the key of %s in the keytab %s does not open the ticket: the account's password was "
         "changed after the keytab was made, or two accounts carry this name (Active Directory: "
-        "setspn -X), or the token was tampered with",
-        e->server, e->keytab_name);
+        "setspn -X), or the token was tampered with%s",
+        e->server, e->keytab_name, told_of_restart(e));
 }
 
 /* Who has a ticket for one service can write the name of another on it. */

@@ -4,7 +4,8 @@
  * opened.
  *
  * The file stays the truth.  It is looked at with each token; when its identity, size or times have
- * changed, the keys are wiped and read again.  Whatever is out of the ordinary (no such key, a file
+ * changed, the keys are wiped and read again.  One that the parent holds does not change (held.h).
+ * Whatever is out of the ordinary (no such key, a file
  * that cannot be read, one of which another writer may be in the midst) goes the ordinary way,
  * which knows how to explain it.
  */
@@ -17,6 +18,7 @@
 
 #include "acquire.h"
 #include "apreq.h"
+#include "held.h"
 #include "keyring.h"
 
 /* A file that was written twice within its clock's tick looks the same: it has to come to rest. */
@@ -24,7 +26,7 @@
 
 typedef struct {
     apr_pool_t *pool; /* of what follows; cleared when the file has changed */
-    const char *path;
+    const char *path; /* NULL: it is held */
     struct stat file;
     const char *memory;      /* MEMORY:name */
     krb5_keytab keytab;      /* the same, open */
@@ -70,6 +72,14 @@ static void read_keys(keyring *ring, krb5_context krb5)
     apr_pool_destroy(scratch);
 }
 
+static int read_held(keyring *ring, krb5_context krb5)
+{
+    ring->credentials = apr_hash_make(ring->pool);
+    ring->keytab = open_in(ring->pool, krb5, ring->memory);
+    ring->keys = ring->keytab ? neg_keys_read(ring->pool, krb5, ring->keytab, NULL) : NULL;
+    return ring->keys != NULL;
+}
+
 static int same_time(struct timespec a, struct timespec b)
 {
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
@@ -89,7 +99,7 @@ static int is_at_rest(const struct stat *file, apr_time_t now)
 static keyring *create_ring(apr_pool_t *p, const char *path)
 {
     keyring *ring = apr_pcalloc(p, sizeof(*ring));
-    ring->path = apr_pstrdup(p, path);
+    ring->path = path ? apr_pstrdup(p, path) : NULL;
     apr_pool_create(&ring->pool, p);
     return ring;
 }
@@ -98,7 +108,10 @@ static keyring *create_ring(apr_pool_t *p, const char *path)
 static int renew(keyring *ring, krb5_context krb5, apr_time_t now)
 {
     struct stat file;
-    int there = stat(ring->path, &file) == 0;
+    int there;
+    if (!ring->path)
+        return ring->keys || read_held(ring, krb5);
+    there = stat(ring->path, &file) == 0;
     if (there && ring->keys && same_file(&file, &ring->file))
         return 1;
     ring->keys = NULL;
@@ -162,10 +175,13 @@ static keyring *find_ring(neg_worker *worker, apr_pool_t *p, const char *keytab)
     if (ring)
         return ring;
     path = neg_keytab_path(keytab ? keytab : neg_keytab_default_name(p, neg_worker_krb5(worker)));
-    if (!path)
+    if (!path && !neg_held_is_name(keytab))
         return NULL;
     ring = create_ring(own, path);
-    apr_hash_set(all, apr_pstrdup(own, key), APR_HASH_KEY_STRING, ring);
+    key = apr_pstrdup(own, key);
+    if (!path)
+        ring->memory = key;
+    apr_hash_set(all, key, APR_HASH_KEY_STRING, ring);
     return ring;
 }
 

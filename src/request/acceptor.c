@@ -50,5 +50,7 @@ neg_outcome neg_negotiate_find_acceptor(neg_attempt *a)
     if ((why = neg_mechs_conflict(a->acceptor.mechs, a->acceptor.acceptor)))
         return neg_attempt_refuse(a, NEG_CAUSE_INTERNAL, why);
     a->acceptor_key = neg_acceptor_key(neg_attempt_pool(a), &a->acceptor);
+    /* Whoever comes back is known by what is configured. */
+    a->acceptor.keytab = neg_config_keytab(a->server, a->conf);
     return NEG_UNKNOWN;
 }

@@ -23,6 +23,7 @@ typedef struct {
     apr_array_header_t *errors;   /* of const char * */
     apr_array_header_t *warnings; /* of const char * */
     apr_array_header_t *probes;   /* of neg_probe */
+    neg_holds *holds;
 } checks;
 
 /* Once: what is wrong with a server's keytab is wrong in each of its sections. */
@@ -136,9 +137,14 @@ static void check_keytab(checks *c, server_rec *s, const neg_section *section, c
     const neg_conf *own = section->conf;
     const char *where =
         apr_pstrcat(c->pool, own->keytab ? "AuthNegotiateKeytab" : "AuthType Negotiate", at, NULL);
+    const char *why;
     int keyed = (section->negotiates || own->keytab || own->acceptor) &&
                 neg_sections_negotiate(s, section) && neg_config_mechs(conf) & NEG_MECH_KRB5 &&
                 (conf->keytab || !may_have_keytab(s, section));
+    if ((own->keytab || keyed) && (why = neg_holds_look(c->holds, conf->keytab))) {
+        note(c->errors, where, why);
+        return;
+    }
     if (own->keytab || keyed)
         check_keytab_mode(c, where, conf);
     if (keyed)
@@ -359,8 +365,10 @@ int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     c.errors = apr_array_make(ptemp, 4, sizeof(const char *));
     c.warnings = apr_array_make(pconf, 4, sizeof(const char *));
     c.probes = apr_array_make(ptemp, 4, sizeof(neg_probe));
+    c.holds = neg_holds_begin(pconf, s);
     for (server_rec *server = s; server; server = server->next)
         check_server(&c, server);
+    neg_holds_end(c.holds);
     take(c.warnings, neg_advice_find(ptemp));
     take(c.warnings, neg_check_krb5(ptemp, s, c.krb5));
     run_probes(&c);
@@ -371,6 +379,7 @@ int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST)
         tell(c.warnings, APLOG_STARTUP | APLOG_WARNING, s);
     neg_config_server(s)->warnings = c.warnings;
+    neg_config_server(s)->notices = c.holds->notices;
     return c.errors->nelts ? HTTP_INTERNAL_SERVER_ERROR : OK;
 }
 
@@ -380,7 +389,9 @@ int neg_check_warn(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     (void)pconf;
     (void)plog;
     (void)ptemp;
-    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG)
-        tell(neg_config_server(s)->warnings, APLOG_WARNING, s);
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
+        return OK;
+    tell(neg_config_server(s)->warnings, APLOG_WARNING, s);
+    tell(neg_config_server(s)->notices, APLOG_NOTICE, s);
     return OK;
 }

@@ -10,6 +10,7 @@ typedef struct {
     apr_pool_t *pool;
     apr_file_t *out;
     krb5_context krb5;
+    const neg_server *server; /* the main one */
 } dump;
 
 static const char *on_off(neg_switch value, const char *unset)
@@ -23,7 +24,10 @@ static void dump_keytab(dump *d, const neg_conf *conf)
     const char *name = conf->keytab ? conf->keytab : neg_keytab_default_name(d->pool, d->krb5);
     const char *why = neg_keytab_list(d->pool, d->krb5, name, &entries);
     apr_file_printf(d->out, "    keytab        %s%s\n", name,
-                    conf->keytab ? "" : " (krb5's default)");
+                    !conf->keytab                                        ? " (krb5's default)"
+                    : neg_config_keytab(d->server, conf) != conf->keytab ? " (for root alone: read "
+                                                                           "at start)"
+                                                                         : "");
     if (why)
         apr_file_printf(d->out, "                  cannot be read: %s\n", why);
     for (int i = 0; !why && i < entries->nelts; i++) {
@@ -150,6 +154,7 @@ void neg_dump(apr_pool_t *pconf, server_rec *s)
     if (!ap_exists_config_define("DUMP_NEGOTIATE"))
         return;
     d.pool = pconf;
+    d.server = neg_config_server(s);
     apr_file_open_stdout(&d.out, pconf);
     if (krb5_init_context(&d.krb5) != 0) {
         apr_file_printf(d.out, "krb5.conf cannot be read\n");

@@ -24,6 +24,7 @@ typedef struct {
     apr_pool_t *pool;
     const char *user; /* as whom it runs */
     krb5_context krb5;
+    const neg_server *server; /* what the parent has read is found here */
 } prober;
 
 const char *neg_probe_user(apr_pool_t *p)
@@ -41,6 +42,13 @@ const char *neg_probe_keytab(apr_pool_t *p, krb5_context krb5, const neg_conf *c
     if (conf->keytab)
         return conf->keytab;
     return krb5 ? neg_keytab_default_name(p, krb5) : "";
+}
+
+/* The same, as a child has it. */
+static const char *keytab_of(prober *c, const neg_conf *conf)
+{
+    return conf->keytab ? neg_config_keytab(c->server, conf)
+                        : neg_probe_keytab(c->pool, c->krb5, conf);
 }
 
 /* ---- Probes ---- */
@@ -79,6 +87,13 @@ static const char *group_name(prober *c)
                : apr_psprintf(c->pool, "%ld", (long)getegid());
 }
 
+/* Where this process has not been started as root. */
+static int is_roots_alone(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && info.st_uid == 0 && !(info.st_mode & (S_IRWXG | S_IRWXO));
+}
+
 static const char *explain_unusable(prober *c, const char *keytab, const char *why)
 {
     const char *path = neg_keytab_path(keytab);
@@ -101,16 +116,22 @@ static const char *explain_unusable(prober *c, const char *keytab, const char *w
     if (is_default)
         return explain_default(
             c, keytab, apr_psprintf(c->pool, "cannot be read by the user %s: %s", c->user, why));
+    if (path && is_roots_alone(path))
+        return apr_psprintf(c->pool,
+                            "the keytab %s is for root alone, and %s cannot check it: run httpd -t "
+                            "as root",
+                            path, c->user);
     if (!path)
         return apr_psprintf(c->pool,
                             "the keytab %s cannot be read by the user %s: %s. A keytab in a file "
                             "is written as its path",
                             keytab, c->user, why);
-    return apr_psprintf(c->pool,
-                        "the keytab %s cannot be read by the user %s: %s. Give it to that user's "
-                        "group and to nobody else (chgrp %s %s; chmod 640 %s), and let the user "
-                        "through every directory above it",
-                        keytab, c->user, why, group_name(c), path, path);
+    return apr_psprintf(
+        c->pool,
+        "the keytab %s cannot be read by the user %s: %s. Give it to root alone, who "
+        "reads it for that user (chown root %s; chmod 600 %s); or to the user's "
+        "group and to nobody else (chgrp %s %s; chmod 640 %s)",
+        keytab, c->user, why, path, path, group_name(c), path, path);
 }
 
 /* To read a pipe would take for ever. */
@@ -122,7 +143,7 @@ static int is_no_file(const char *path)
 
 static const char *probe_keytab(prober *c, const neg_conf *conf, apr_array_header_t **entries)
 {
-    const char *keytab = neg_probe_keytab(c->pool, c->krb5, conf);
+    const char *keytab = keytab_of(c, conf);
     const char *why;
     if (is_no_file(neg_keytab_path(keytab)))
         return apr_psprintf(c->pool,
@@ -142,7 +163,7 @@ static const char *probe_acceptor(prober *c, const neg_conf *conf,
                         "the keytab %s has no key for AuthNegotiateAcceptor %s, only of %s. Add "
                         "the key of HTTP/host.name, the name in the users' URL, or name the key "
                         "that is there in AuthNegotiateAcceptor",
-                        neg_probe_keytab(c->pool, c->krb5, conf), neg_config_acceptor_text(conf),
+                        keytab_of(c, conf), neg_config_acceptor_text(conf),
                         neg_keytab_principals(c->pool, entries, 6));
 }
 
@@ -226,9 +247,10 @@ static const char *run_probe(prober *c, const neg_probe *probe)
     }
 }
 
-static void run_probes(prober *c, const apr_array_header_t *probes, FILE *out)
+static void run_probes(prober *c, server_rec *s, const apr_array_header_t *probes, FILE *out)
 {
     krb5_error_code code = krb5_init_context(&c->krb5);
+    const char *why;
     if (code != 0) {
         fprintf(out,
                 "AuthType Negotiate%ckrb5.conf cannot be read by the user %s: %s. Make it, and "
@@ -236,10 +258,11 @@ static void run_probes(prober *c, const apr_array_header_t *probes, FILE *out)
                 0, c->user, neg_status_krb5_text(c->pool, NULL, code), 0);
         return;
     }
+    if ((why = neg_config_open_keytabs(c->pool, s)))
+        fprintf(out, "AuthNegotiateKeytab%cthe keytab cannot be kept in memory: %s%c", 0, why, 0);
     for (int i = 0; i < probes->nelts; i++) {
         const neg_probe *probe = &APR_ARRAY_IDX(probes, i, neg_probe);
-        const char *why = run_probe(c, probe);
-        if (why)
+        if ((why = run_probe(c, probe)))
             fprintf(out, "%s%c%s%c", probe->where, 0, why, 0);
     }
 }
@@ -265,7 +288,7 @@ static void probe_and_exit(prober *c, server_rec *s, const apr_array_header_t *p
     FILE *stream = fdopen(out, "w");
     alarm(PROBE_SECONDS);
     if (ap_run_drop_privileges(c->pool, s) == OK || geteuid() != 0)
-        run_probes(c, probes, stream);
+        run_probes(c, s, probes, stream);
     else
         fprintf(stream,
                 "AuthType Negotiate%cnothing can be checked as the user %s, since httpd cannot "
@@ -299,7 +322,7 @@ const apr_array_header_t *neg_probe_run(apr_pool_t *p, server_rec *s, const char
                                         const apr_array_header_t *probes)
 {
     apr_array_header_t *findings = apr_array_make(p, 4, sizeof(neg_finding));
-    prober c = {p, user, NULL};
+    prober c = {p, user, NULL, neg_config_server(s)};
     int ends[2];
     int status = 0;
     pid_t pid;
@@ -325,4 +348,16 @@ const apr_array_header_t *neg_probe_run(apr_pool_t *p, server_rec *s, const char
         WTERMSIG(status) == SIGALRM)
         tell_timeout(findings);
     return findings;
+}
+
+int neg_probe_can(apr_pool_t *p, server_rec *s, const char *path, int how)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(PROBE_SECONDS);
+        _exit(ap_run_drop_privileges(p, s) == OK && access(path, how) == 0 ? 0 : 1);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
 }

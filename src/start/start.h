@@ -5,6 +5,8 @@
 #ifndef NEG_START_H
 #define NEG_START_H
 
+#include <apr_hash.h>
+
 #include "conf.h"
 
 typedef struct {
@@ -18,6 +20,24 @@ typedef struct {
 int neg_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 /** post_config hook: tells the error log what check_config warned of. */
 int neg_check_warn(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+
+/* ---- hold.c: keytabs that the parent reads for its children ---- */
+
+typedef struct {
+    apr_pool_t *pool;
+    server_rec *server;          /**< the main one */
+    apr_hash_t *found;           /**< a keytab as it is configured -> what is known of it */
+    int others;                  /**< some are not held */
+    apr_array_header_t *notices; /**< of const char * */
+} neg_holds;
+
+neg_holds *neg_holds_begin(apr_pool_t *pconf, server_rec *s);
+/** Reads it if it is for the parent alone.
+ * @param keytab as it is configured; NULL: krb5's default, which is never held
+ * @return NULL, or why it cannot be used */
+const char *neg_holds_look(neg_holds *holds, const char *keytab);
+/** Hands down what is held. */
+void neg_holds_end(neg_holds *holds);
 
 /* ---- files.c ---- */
 
@@ -120,6 +140,8 @@ typedef struct {
 
 /** The name of the children's user. */
 const char *neg_probe_user(apr_pool_t *p);
+/** Whether the children's user has access to a file.  @param how as of access(2) */
+int neg_probe_can(apr_pool_t *p, server_rec *s, const char *path, int how);
 /** TYPE:residual of the keytab that conf comes to. */
 const char *neg_probe_keytab(apr_pool_t *p, krb5_context krb5, const neg_conf *conf);
 /** Runs neg_probe's.  @return an array of neg_finding */

@@ -119,6 +119,15 @@ sub record {
 }
 my $groups = "\3\0" . pack('CC nN V*', 1, 5, 0, 5, 21, 1, 2, 3, 512) . pack('w', 514);
 
+sub keytab { return join '', "\x05\x02", @_ }
+
+sub keytab_record {
+    my ($short, %opt) = @_;
+    my $record = pack 'n n/a n/a n/a N N C n n/a', 2, qw(EXAMPLE.TEST HTTP www.example.test), 1, 1_700_000_000, $short, 18, 'k' x 32;
+    $record .= pack 'N', $opt{kvno} if $opt{kvno};
+    return pack 'N/a', $record;
+}
+
 my %seeds = (
     record => {
         'nothing-known' => record("\0", "\0"),
@@ -186,6 +195,14 @@ my %seeds = (
         'authenticator-padding' => "$authenticator\0\0\0",
         'ticket'                => enc_ticket_part(if_relevant(authdata(128, pac(1 => logon_info())))),
         'ticket-pacs'           => enc_ticket_part(authdata(128, 'a'), if_relevant(authdata(141, ''), if_relevant(authdata(128, 'b')))),
+    },
+    keytabfile => {
+        'key'     => keytab(keytab_record(3)),
+        'keys'    => keytab(keytab_record(2), keytab_record(3), keytab_record(0, kvno => 70_000)),
+        'removed' => keytab(pack('l> a20', -20, 'gone'), keytab_record(3)),
+        'end'     => keytab(keytab_record(3), pack 'N', 0),
+        'none'    => keytab(),
+        'old'     => "\x05\x01",
     },
     principal => {
         'plain'     => 'alice@EXAMPLE.TEST',

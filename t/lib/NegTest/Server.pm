@@ -94,7 +94,7 @@ sub module_variables {
 
 sub check {
     my ($self, @args) = @_;
-    return run([ $self->_command('-t', @args) ], env => $self->{env}, timeout => START_SECONDS);
+    return run([ $self->command('-t', @args) ], env => $self->{env}, timeout => START_SECONDS);
 }
 
 sub dump {
@@ -114,7 +114,7 @@ sub start {
 sub try_to_start {
     my ($self) = @_;
     $self->{process} = NegTest::Process->start(
-        [ @{ $self->{under} }, $self->_command(@{ $self->{under} } ? '-X' : '-DFOREGROUND') ],
+        [ @{ $self->{under} }, $self->command(@{ $self->{under} } ? '-X' : '-DFOREGROUND') ],
         env    => $self->{env},
         output => "$self->{dir}/output",
         before_stop => \&end_children,
@@ -196,7 +196,7 @@ sub children_of {
     return sort { $a <=> $b } @pids;
 }
 
-sub _command {
+sub command {
     my ($self, @args) = @_;
     return (httpd_program(), '-d', $self->{stage}, '-f', "$self->{dir}/httpd.conf", @{ $self->{defines} }, @args);
 }
