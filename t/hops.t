@@ -51,13 +51,7 @@ AliasMatch "/plain\\.txt\$" "\@documentroot\@/plain.txt"
     Header always set X-Open SECRET
     H2EarlyHint Link "</SECRET>"
 </Location>
-<VirtualHost 127.0.0.1:$tls_port>
-    ServerName localhost:$tls_port
-    Protocols h2 http/1.1
-    SSLEngine On
-    SSLCertificateFile "\@stage\@/tls/server.crt"
-    SSLCertificateKeyFile "\@stage\@/tls/server.key"
-</VirtualHost>
+@{[ NegTest::H2::host($tls_port) ]}
 CONF
 my $port = $back->port;
 

@@ -71,13 +71,7 @@ AuthNegotiateKeytab "\@keytab\@"
 <Location "/elsewhere">
     ErrorDocument 403 http://127.0.0.1:1/
 </Location>
-<VirtualHost 127.0.0.1:$tls_port>
-    ServerName localhost:$tls_port
-    Protocols h2 http/1.1
-    SSLEngine On
-    SSLCertificateFile "\@stage\@/tls/server.crt"
-    SSLCertificateKeyFile "\@stage\@/tls/server.key"
-</VirtualHost>
+@{[ NegTest::H2::host($tls_port) ]}
 CONF
 }
 

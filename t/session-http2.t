@@ -36,13 +36,7 @@ my $server   = server(conf => <<"CONF")->start;
         AuthName "path"
         AuthNegotiateSessionCookie default Path=/path
     </Location>
-    <VirtualHost 127.0.0.1:$tls_port>
-        ServerName localhost:$tls_port
-        Protocols h2 http/1.1
-        SSLEngine On
-        SSLCertificateFile "\@stage\@/tls/server.crt"
-        SSLCertificateKeyFile "\@stage\@/tls/server.key"
-    </VirtualHost>
+@{[ NegTest::H2::host($tls_port) ]}
 CONF
 
 sub h2    { return NegTest::H2->new(port => $tls_port, tls => 1, ca_file => $ca_file) }

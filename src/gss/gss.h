@@ -1,6 +1,6 @@
 /**
- * GSSAPI and krb5 with APR pools.  No httpd here: the glue passes in what it knows and decides
- * what is logged.
+ * The room of GSSAPI and krb5, with APR's pools.  It never sees httpd: the glue passes in what it
+ * knows, and decides what is logged.
  *
  * Every GSS handle is released by a cleanup of the pool that it was asked for with.
  */

@@ -15,6 +15,20 @@ use constant DEFAULT_TIMEOUT => 30;
 # RST_STREAM's code (RFC 9113 section 7).
 use constant HTTP_1_1_REQUIRED => 13;
 
+# A virtual host that speaks HTTP/2 over TLS, for a server's configuration.
+sub host {
+    my ($port) = @_;
+    return <<"CONF";
+<VirtualHost 127.0.0.1:$port>
+    ServerName localhost:$port
+    Protocols h2 http/1.1
+    SSLEngine On
+    SSLCertificateFile "\@stage\@/tls/server.crt"
+    SSLCertificateKeyFile "\@stage\@/tls/server.key"
+</VirtualHost>
+CONF
+}
+
 sub is_available { return eval { require Protocol::HTTP2::Client; 1 } }
 
 # tls and ca_file as in NegTest::HTTP; without tls it is h2c, which the server
