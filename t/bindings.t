@@ -24,7 +24,7 @@ my %port = map { $_ => free_port() } keys %certificate, 'both';
 my $server = server(conf => join "\n", locations(), map({ tls_host($_, $_) } sort keys %certificate),
     tls_host('both', 'rsa256', 'ec512'))->start;
 
-plan tests => 62;
+plan tests => 64;
 
 # What a client binds to on this connection, by the certificate it was shown.
 sub end_point {
@@ -60,6 +60,10 @@ for my $name (sort keys %certificate) {
     is $r->status, 401, 'required: a token without bindings is refused';
     like join("\n", $log->wait_for(qr/\(unbound\)/)), qr/curl 8\.10/, '... with the clients that can';
     is_deeply [ $r->challenges ], ['Negotiate oQcwBaADCgEC'], '... and a reject, not the final token';
+
+    $log->mark;
+    is ask(http(port => $server->port), '/require')->status, 401, '... nor one that comes without TLS';
+    like join("\n", $log->wait_for(qr/\(unbound\)/)), qr/came without TLS, so that no token can be bound.*name the certificate/, '... which is not the client\'s to mend';
 
     $r = ask($http, '/optional');
     is $r->status, 200, 'optional: a token without bindings enters';

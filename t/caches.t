@@ -48,7 +48,7 @@ write_file('parts.shtml', join "\n", map { qq{<!--#include virtual="$_" -->} } '
 write_file('far.txt', "far\n");
 $server->start;
 
-plan tests => 8 * 2 * keys(%way) + 91;
+plan tests => 8 * 2 * keys(%way) + 103;
 
 sub configuration {
     my $ways = join '', map { my $name = $_; map { qq{<LocationMatch "^/\\w+/\\w+/$name/">\n$_\n</LocationMatch>\n} } $way{$name} } sort keys %way;
@@ -206,7 +206,7 @@ cmp_ok stored('USER='), '>', 4, '... in which there are pages';
 # --- nginx in front --------------------------------------------------------------------
 
 SKIP: {
-    skip 'nginx is missing', 15 if !run([ 'nginx', '-v' ])->{ok};
+    skip 'nginx is missing', 27 if !run([ 'nginx', '-v' ])->{ok};
     my $nginx = nginx();
     my $front = sub { return http(port => $nginx->{port})->get(@_) };
     my $login = sub { my ($path) = @_; return $front->($path, Authorization => initiator('alice')->authorization) };
@@ -214,6 +214,14 @@ SKIP: {
         my $path = "/plain/c/$name/page.pl";
         is user($login->($path)), ALICE, "nginx, $name: alice";
         is $front->($path)->status, 401, '... a stranger does not get it';
+    }
+    # A cache that keeps whatever it is not told to leave would keep alice out.
+    for my $name (qw(quiet accel certain both)) {
+        my $path = "/plain/d/$name/page.pl";
+        my $r    = $front->($path);
+        is $r->status, 401, "nginx, $name: a stranger comes first";
+        is for_certain($r), '', '... whose challenge no cache is told to keep';
+        is user($login->($path)), ALICE, '... and alice is not given his';
     }
     my ($cookie) = $login->('/session/c/quiet/page.pl')->header('Set-Cookie') =~ /^([^;]+)/;
     is user($front->('/session/c/always/page.pl', Cookie => $cookie)), ALICE, '... a session';
@@ -247,7 +255,7 @@ http {
             proxy_pass http://127.0.0.1:@{[ $server->port ]};
             proxy_set_header Host localhost:@{[ $server->port ]};
             proxy_cache pages;
-            proxy_cache_valid 200 10m;
+            proxy_cache_valid any 10m;
             add_header X-Nginx \$upstream_cache_status always;
         }
     }

@@ -128,9 +128,19 @@ neg_identity *neg_negotiate_identity(const neg_attempt *a, const neg_client *cli
 }
 
 /* The final token is not sent: to the client this exchange has failed. */
+/* Whoever is asked for what cannot be had is not the one to be told. */
 static neg_outcome refuse_unbound(neg_attempt *a, const neg_client *client)
 {
     a->exchange->reply.len = 0;
+    if (!a->conf->channel_binding->certificate && !ap_ssl_conn_is_ssl(a->r->connection))
+        return neg_attempt_refuse(
+            a, NEG_CAUSE_UNBOUND,
+            apr_psprintf(neg_attempt_pool(a),
+                         "%s came without TLS, so that no token can be bound to it, which "
+                         "AuthNegotiateChannelBinding require wants here: redirect http:// to "
+                         "https://; or, where TLS ends in front of httpd, name the certificate "
+                         "that clients see behind require",
+                         client->principal));
     return neg_attempt_refuse(
         a, NEG_CAUSE_UNBOUND,
         apr_psprintf(neg_attempt_pool(a),

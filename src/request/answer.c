@@ -45,6 +45,34 @@ static void send_token(const neg_attempt *a, request_rec *r)
     write_lines(a, r, lines);
 }
 
+/* A subrequest has no answer of its own: what the client has to know, the answer that contains it
+ * must say, or the one for which it only looked ahead (mod_rewrite's LA-U). */
+static request_rec *answered(request_rec *r)
+{
+    while (r->main)
+        r = r->main;
+    return r;
+}
+
+/* The header is here for a cache that looks before headers.c does. */
+void neg_answer_keep_private(request_rec *r)
+{
+    neg_attempt_exchange(r)->sharing = NEG_SHARING_NONE;
+    if (r->main)
+        neg_headers_watch(answered(r));
+    r = answered(r);
+    if (!ap_find_token(r->pool, apr_table_get(r->err_headers_out, "Cache-Control"), "private"))
+        apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+}
+
+/* Some caches keep what they are not told to leave, a 401 as well, and give it to who comes with a
+ * ticket.  A forward proxy's answers are not this server's. */
+static void keep_refusal_private(request_rec *r)
+{
+    if (r->proxyreq != PROXYREQ_PROXY)
+        neg_answer_keep_private(r);
+}
+
 /* ---- Challenges ---- */
 
 /*
@@ -81,6 +109,7 @@ static int challenge(const neg_attempt *a, const neg_scheme *failed)
             APR_ARRAY_PUSH(lines, const char *) = text;
     }
     write_lines(a, a->r, lines);
+    keep_refusal_private(a->r);
     return lines->nelts;
 }
 
@@ -116,6 +145,7 @@ static int refuse(neg_attempt *a)
 {
     neg_report(a);
     neg_publish_failure(a, a->r);
+    keep_refusal_private(a->r);
     if (wants_http_1_1(a))
         return require_http_1_1(a);
     switch (neg_cause_blame(a->failure.cause)) {
@@ -146,26 +176,6 @@ static int ask_for_credentials(neg_attempt *a)
                        "this client may not be offered Negotiate (no-negotiate), and there is no "
                        "other scheme here");
     return refuse(a);
-}
-
-/* A subrequest has no answer of its own: what the client has to know, the answer that contains it
- * must say, or the one for which it only looked ahead (mod_rewrite's LA-U). */
-static request_rec *answered(request_rec *r)
-{
-    while (r->main)
-        r = r->main;
-    return r;
-}
-
-/* The header is here for a cache that looks before headers.c does. */
-void neg_answer_keep_private(request_rec *r)
-{
-    neg_attempt_exchange(r)->sharing = NEG_SHARING_NONE;
-    if (r->main)
-        neg_headers_watch(answered(r));
-    r = answered(r);
-    if (!ap_find_token(r->pool, apr_table_get(r->err_headers_out, "Cache-Control"), "private"))
-        apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
 }
 
 /* RFC 9111 section 3.5 keeps shared caches away from what had an Authorization header, unless the
@@ -248,6 +258,7 @@ int neg_answer(neg_attempt *a, neg_outcome outcome)
     case NEG_CONTINUE:
         write_lines(a, a->r, make_lines(a));
         send_token(a, a->r);
+        keep_refusal_private(a->r);
         return HTTP_UNAUTHORIZED;
     case NEG_REFUSED:
         return refuse(a);
