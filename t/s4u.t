@@ -435,8 +435,8 @@ is_deeply [ glob $server->dir . '/negotiate-tickets.*' ], [], 'the directory goe
     my $next = server(dir => "$dir/next", under => [ 'sh', '-c', $left_behind, "$dir/next/negotiate-tickets" ],
         conf => "AuthNegotiateKeytab \@keytab\@\nAuthNegotiateDelegate FILE:$dir/ccaches\nAuthNegotiateS4U2Proxy On HTTP\@www.example.test\n");
     ok $next->try_to_start, 'a directory that cannot be removed does not stop the next start' or diag $next->said;
-    my @all = sort glob "$dir/next/negotiate-tickets.*";
-    is_deeply [ map { join ' ', map { s{.*/}{}r } glob "$_/*" } @all ], [ 'of-a-cgi', '' ], '... and no ticket is left in it' or diag "@all";
+    my @all = glob "$dir/next/negotiate-tickets.*";    # the new one has a name by chance
+    is_deeply [ sort map { join ' ', map { s{.*/}{}r } glob "$_/*" } @all ], [ '', 'of-a-cgi' ], '... and no ticket is left in it' or diag "@all";
     $next->stop;
 }
 
